@@ -1,0 +1,1 @@
+"""What intake decides, pure: triage, public safety plans, the map, and the life of a call. No I/O, no clock."""

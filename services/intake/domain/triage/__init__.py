@@ -1,0 +1,1 @@
+"""From what a CAD said to a decision: pure functions over evidence, a protocol and a plan."""
