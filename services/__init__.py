@@ -1,0 +1,1 @@
+"""The three services of Common Ground, and the `commonground` command that runs them."""

@@ -1,0 +1,97 @@
+"""Child processes that never outlive the process that started them."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+_PR_SET_PDEATHSIG: Final = 1
+_LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another process holds the lock that this one needs."""
+
+
+def die_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
+    """A `preexec_fn` after which the child gets `signum` when its parent dies, however it dies; None off Linux.
+
+    The kernel ties this to the parent *thread*, so such a child must be started from the main thread.
+    """
+    libc = _LIBC
+    if libc is None:
+        return None
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("A child that dies with its parent must be started from the main thread.")
+    parent = os.getpid()
+
+    def arrange() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, signum)
+        if os.getppid() != parent:  # the parent died between fork and prctl: no signal will ever come
+            os._exit(1)
+
+    return arrange
+
+
+def end(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> int:
+    """Signal `process` step by step, waiting so many seconds after each, until it has ended; its exit code."""
+    for signum, patience in steps:
+        if process.poll() is not None:
+            break
+        process.send_signal(signum)
+        try:
+            process.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    if process.poll() is None:
+        process.kill()
+    return process.wait()
+
+
+@contextmanager
+def only_one(lock: Path, what: str) -> Iterator[None]:
+    """Hold `lock` for the block; raises AlreadyRunningError when another live process has it.
+
+    The kernel drops the lock with its holder, so a lock file left by a crash never locks anybody out.
+    """
+    with lock.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise AlreadyRunningError(f"{what} is already running here (process {holder}).") from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        try:
+            yield
+        finally:
+            file.truncate(0)
+
+
+def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether a server could listen on `host:port` now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nobody listens on now; another process may still be quicker to take it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
