@@ -1,0 +1,257 @@
+"""The HTTP edge that the three services share: strict bodies, size limits, pages, long-polls and the application itself."""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Generic, TypeVar
+
+from fastapi import FastAPI, Header, Query
+from fastapi.responses import Response
+from fastapi_offline import FastAPIOffline
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from shared import problems
+from shared.errors import Invalid
+from shared.wake import RECHECK_S, Hub
+
+T = TypeVar("T")
+BODY_LIMIT: Final = 64 * 1024
+LONGEST_WAIT_S: Final = 55
+_SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|NaN|Infinity")
+_DEEPEST: Final = 32
+
+
+def _text_only(value: object) -> object:
+    if isinstance(value, str | datetime):
+        return value
+    raise ValueError("Write times as RFC 3339 text with an offset, such as 2026-11-23T18:04:11-08:00")
+
+
+def _to_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("The time is out of range") from error
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_to_utc)]
+"""A time with an offset, RFC 3339 text on the wire; UTC inside. Numbers and naive times are refused."""
+Latitude = Annotated[
+    float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees north, WGS 84.", examples=[34.0443])
+]
+Longitude = Annotated[
+    float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees east, WGS 84.", examples=[-118.2106])
+]
+Language = Annotated[
+    str,
+    Field(
+        min_length=2,
+        max_length=35,
+        pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+        description="BCP 47.",
+        examples=["es"],
+    ),
+]
+Slug = Annotated[
+    str, Field(min_length=1, max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", examples=["boyle-heights"])
+]
+
+
+class Strict(BaseModel):
+    """A request body: unknown fields are refused, numbers are finite, and text has no surrounding magic."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+class Answer(BaseModel):
+    """A response body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(BaseModel, Generic[T]):
+    """A page of a list; `next` is the cursor of the page after it, or null."""
+
+    items: list[T]
+    next: str | None = None
+
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+CursorText = Annotated[str | None, Query(max_length=500, description="`next` of the page before.")]
+Prefer = Annotated[
+    str | None,
+    Header(
+        max_length=200,
+        description="`wait=<seconds>`, at most 55: answer when something changes, or then.",
+        examples=["wait=30"],
+    ),
+]
+IfNoneMatch = Annotated[str | None, Header(max_length=200, description="The `ETag` of the answer you have.")]
+
+
+def cursor(*parts: Any) -> str:
+    """Return an opaque cursor that holds `parts`."""
+    return base64.urlsafe_b64encode(json.dumps(parts, default=str, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, *, length: int) -> list[Any]:
+    """Return the parts of a cursor that we made. Raises Invalid for any other text."""
+    try:
+        parts = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, binascii.Error) as error:
+        raise Invalid("The cursor is not one that this service gave.", pointer="cursor") from error
+    if not isinstance(parts, list) or len(parts) != length:
+        raise Invalid("The cursor is not one that this service gave.", pointer="cursor")
+    return parts
+
+
+def wait_s(prefer: str | None) -> float:
+    """Return how long the caller is willing to wait: 0 without the preference, 55 s at most."""
+    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer or "")
+    return float(min(int(match[1]), LONGEST_WAIT_S)) if match else 0.0
+
+
+def etag(body: bytes) -> str:
+    """Return a strong entity tag of `body`."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+
+
+async def long_poll(
+    read: Callable[[], Awaitable[bytes]], *, hub: Hub, keys: tuple[str, ...], prefer: str | None, known: str | None
+) -> Response:
+    """Answer with what `read` gives as JSON and its ETag; while that is the `known` one, wait for news of `keys` first.
+
+    304 when nothing changed in time. Without `If-None-Match` but with a wait, the state at the start is what is known.
+    """
+    patience = wait_s(prefer)
+    deadline = asyncio.get_running_loop().time() + patience
+    state = known
+    while True:
+        async with hub.listening(*keys) as news:
+            body = await read()
+            tag = etag(body)
+            if state is None and patience:
+                state = tag
+            left = deadline - asyncio.get_running_loop().time()
+            if tag != state or left <= 0:
+                break
+            with suppress(TimeoutError):
+                await asyncio.wait_for(news.wait(), min(left, RECHECK_S))
+    headers = {"ETag": tag, "Cache-Control": "no-store"}
+    if known is not None and tag == known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
+
+
+class BodyLimit:
+    """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses text that no database can keep (422)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its whole body, or answer it here."""
+        if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            await self._app(scope, receive, send)
+            return
+        body = await _read(receive)
+        if body is None:
+            refusal = problems.problem(
+                "body-too-large", 413, "Body too large", f"The body is over {BODY_LIMIT} bytes.", limit_bytes=BODY_LIMIT
+            )
+            await refusal(scope, receive, send)
+            return
+        if (_SUSPECT.search(body) or _brackets(body) > _DEEPEST) and (where := _unkeepable(body)) is not None:
+            detail = "Text with NUL or half a surrogate pair, numbers that are not finite, and very deep nesting are refused."
+            refusal = problems.problem(
+                "invalid-request", 422, "Invalid request", detail, errors=[{"pointer": where, "detail": detail}]
+            )
+            await refusal(scope, receive, send)
+            return
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        await self._app(scope, replay, send)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b"".join(chunks)
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= BODY_LIMIT:
+            chunks.append(chunk)
+        if not message.get("more_body"):
+            return b"".join(chunks) if size <= BODY_LIMIT else None
+
+
+def _brackets(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
+
+
+def _unkeepable(body: bytes) -> str | None:
+    """Return the JSON pointer to the first value that cannot be kept, or None if all can."""
+
+    def no_constant(_text: str) -> Any:
+        raise ValueError
+
+    try:
+        value = json.loads(body, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        return "" if b"NaN" in body or b"Infinity" in body or _brackets(body) > _DEEPEST else None
+    return _search(value, "", 0)
+
+
+def _search(value: Any, where: str, depth: int) -> str | None:
+    if depth > _DEEPEST:
+        return where[:200]
+    if isinstance(value, str):
+        return where if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value) else None
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        if isinstance(key, str) and _search(key, where, depth) is not None:
+            return where
+        if (found := _search(inner, f"{where}/{key}", depth + 1)) is not None:
+            return found
+    return None
+
+
+def application(
+    *, title: str, description: str, version: str, table: problems.ProblemTable,
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+) -> FastAPI:  # fmt: skip
+    """Return a FastAPI application with offline docs, problem documents and the body limit, ready for routers."""
+    app = FastAPIOffline(
+        title=title, description=description, version=version, lifespan=lifespan, separate_input_output_schemas=False
+    )
+    problems.install(app, table)
+    app.add_middleware(BodyLimit)
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            schemas = generate().setdefault("components", {}).setdefault("schemas", {})
+            schemas |= problems.schemas()
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for extending the schema
+    return app

@@ -1,0 +1,110 @@
+"""Intake's wish for a call, dispatch's whole view of the incident, and the heartbeat between them."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from shared.edge import Language, Latitude, Longitude, Slug, Time
+from shared.messages.base import Message
+
+Discipline = Literal["mediator", "interrupter", "restorative_justice"]
+Words = Annotated[str, Field(max_length=4000)]
+
+
+class Languages(Message):
+    """Languages that the team must have (each of them), and those it had better have; BCP 47."""
+
+    required: list[Language] = []
+    preferred: list[Language] = []
+
+
+class Location(Message):
+    """Where to go. Coordinates may be absent when the neighborhood is known only by name."""
+
+    lat_deg: Latitude | None = None
+    lon_deg: Longitude | None = None
+    accuracy_m: Annotated[float, Field(ge=0)] | None = None
+    address: Annotated[str, Field(max_length=500)] | None = None
+
+
+class SourceWords(Message):
+    """Words that triage read, as they were written, and where they stood."""
+
+    source: str
+    text: Annotated[str, Field(max_length=70_000)]
+
+
+class Briefing(Message):
+    """All that triage knew, for the crew: nothing is left out because it might worry them."""
+
+    cautions: list[str] = []
+    words: list[SourceWords] = []
+    unknown: list[str] = []
+    notes: list[str] = []
+
+
+class Facts(Message):
+    """All that dispatch needs to know of a call; dispatch asks nobody else about it."""
+
+    decision: dict[str, Any]
+    """The decision as intake answers it; dispatch reads `verdict`, `discipline` and `priority`."""
+    neighborhood: Slug | None = None
+    plan_version: int | None = None
+    disciplines: Annotated[list[Discipline], Field(min_length=1)]
+    """In order of preference; the first that has a team wins."""
+    languages: Languages = Languages()
+    location: Location = Location()
+    address_key: str | None = None
+    """A digest of the normalised address, for continuity and do-not-send; never the address itself."""
+    assign_by: Time
+    """A call that no team has accepted by then is returned."""
+    briefing: Briefing = Briefing()
+    catchment: list[Slug] = []
+    """Teams that serve any of these may go."""
+
+
+class Wish(Message):
+    """What intake wants for a call now. Only a higher `seq` than the receiver has seen changes anything."""
+
+    seq: Annotated[int, Field(ge=1, le=2**62)]
+    wanted: Literal["civilian", "withdrawn"]
+    may_offer: bool
+    may_depart: bool
+    reason: Annotated[str, Field(max_length=100)] | None = None
+    """While `withdrawn`: the return reason or `cancelled`. Else what is awaited: `police_staged` or `review`."""
+    facts: Facts | None = None
+    """Absent only when the wish is `withdrawn`."""
+
+
+class AssignmentView(Message):
+    """The newest assignment of a call."""
+
+    id: UUID
+    team_id: UUID
+    team_name: str
+    status: str
+    eta: Time | None = None
+
+
+class EventView(Message):
+    """One row of an incident's history; `seq` counts within the incident."""
+
+    seq: int
+    at: Time
+    actor: str
+    action: str
+    from_: Annotated[str | None, Field(alias="from")] = None
+    to: str | None = None
+    reason: str | None = None
+
+    model_config = Message.model_config | {"populate_by_name": True}
+
+
+class Progress(Message):
+    """Dispatch's whole view of an incident. `version` grows with every change; an older one changes nothing."""
+
+    version: Annotated[int, Field(ge=0, le=2**62)]
+    at: Time
+    """Dispatch's own time when it said this."""
+    status: Literal["waiting", "committed", "ended"]
