@@ -10,8 +10,6 @@ from services.starter_city import roster
 from services.starter_city.cells import feature_collection, neighborhoods, outline
 from tests.shared_data import shared_data
 
-BOUNDARIES = Path(__file__).resolve().parents[4] / "shared" / "data" / "la-boundaries" / "la-city-neighborhoods.geojson"
-
 
 def test_there_are_114_neighborhoods_with_their_own_slugs() -> None:
     rows = neighborhoods()
