@@ -84,9 +84,7 @@ def place_for(home: Path, who: Account | None) -> Path:
     found = place.lstat()
     ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
     if not ours:
-        raise UnsafePlaceError(
-            f"{place} should be ours and is not: someone else made it. Remove it, or move the clone."
-        )
+        raise UnsafePlaceError(f"{place} is not ours: someone else made it. Remove it, or move the clone.")
     place.chmod(0o755)
     if not can_reach(place, who):
         raise UnsafePlaceError(f"Neither {home} nor {place} can be entered by the account PostgreSQL must run under.")

@@ -1,0 +1,1 @@
+"""One Alembic environment for three schemas, and what the revisions share."""
