@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.edge import Language, Latitude, Longitude, Slug, Time
-from shared.messages.base import Message
+from shared.messages.base import Message, Notice, Position
 
 Discipline = Literal["mediator", "interrupter", "restorative_justice"]
 Words = Annotated[str, Field(max_length=4000)]
@@ -108,3 +108,45 @@ class Progress(Message):
     at: Time
     """Dispatch's own time when it said this."""
     status: Literal["waiting", "committed", "ended"]
+    return_reason: str | None = None
+    outcome: str | None = None
+    needs: Literal["police", "ems", "fire"] | None = None
+    """What the crew asked for when it escalated."""
+    act_by: Time | None = None
+    """The nearest deadline that dispatch watches; null only when the incident has ended and no team is live."""
+    position: Position | None = None
+    """Where the team was last seen, when somebody has to go and look for it."""
+    notices: list[Notice] = []
+    """Every notice that dispatch has raised for this call, oldest first; intake takes each id once."""
+    assignment: AssignmentView | None = None
+    events: list[EventView] = []
+    """History that intake has not confirmed, oldest first; at most 200 at once."""
+
+
+class ProgressReceipt(Message):
+    """Intake's answer to a progress report: the call's status, and what it has now stored of dispatch's view."""
+
+    status: str
+    """The call's status at intake after this report."""
+    version: int
+    """The highest `Progress.version` that intake has stored."""
+    events_through: int
+    """Intake has every event of this incident up to this `seq`."""
+
+
+class Heartbeat(Message):
+    """Intake lives. Sent every 5 s; silence is counted from `echo`, the `as_of` of dispatch's last answer."""
+
+    echo: Time | None = None
+    """Null before the first answer of dispatch."""
+    applied: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """The highest count of applied wishes that intake has seen from dispatch."""
+    withdrawn: Annotated[list[UUID], Field(max_length=1000)] = []
+    """Calls whose withdrawal dispatch has not confirmed; dispatch stops them at once."""
+
+
+class HeartbeatAnswer(Message):
+    """Dispatch's answer; intake echoes `as_of` in the next heartbeat."""
+
+    as_of: Time
+    applied: int
