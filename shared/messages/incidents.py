@@ -150,3 +150,42 @@ class HeartbeatAnswer(Message):
 
     as_of: Time
     applied: int
+    wish_seq: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """The highest `seq` that dispatch has applied or seen for this incident: it confirms the wish."""
+    return_reason: str | None = None
+    """Why the call goes back, or `cancelled`; only when `ended` without an outcome."""
+    outcome: str | None = None
+    """What the crew reported; only when `ended` by a `clear`."""
+    needs: Literal["police", "ems", "fire"] | None = None
+    """What the crew asked for when it escalated."""
+    act_by: Time | None = None
+    """Dispatch's own next deadline, on its clock; null once ended and nobody is out."""
+    position: Position | None = None
+    notices: list[Notice] = []
+    assignment: AssignmentView | None = None
+    events: list[EventView] = []
+    """The history rows that intake has not confirmed, oldest first; all of them in answer to a GET."""
+
+
+class ProgressReceipt(Message):
+    """Intake's answer to a progress report: the call's status, and which version and history rows it holds now."""
+
+    status: str
+    version: int
+    events_through: int
+
+
+class Heartbeat(Message):
+    """Intake lives: `echo` is the `as_of` of dispatch's last answer, `applied` the highest count that intake has seen."""
+
+    echo: Time | None = None
+    applied: Annotated[int, Field(ge=0, le=2**62)] = 0
+    withdrawn: list[UUID] = []
+    """Calls whose withdrawal dispatch has not confirmed: it stops them at once."""
+
+
+class HeartbeatAnswer(Message):
+    """Dispatch's own time, and how many wishes it has applied; in a 409 `wishes-missing` too, as members of the problem."""
+
+    as_of: Time
+    applied: Annotated[int, Field(ge=0, le=2**62)]
