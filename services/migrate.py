@@ -185,18 +185,24 @@ def _upgrade(connection: Connection, service: str) -> str | None:
 
 
 async def set_clock(
-    admin: asyncpg.Connection, service: str, *, rate: float = 1.0, offset: timedelta = timedelta(0)
-) -> None:
+    admin: asyncpg.Connection,
+    service: str,
+    *,
+    rate: float = 1.0,
+    offset: timedelta = timedelta(0),
+    anchor: str | None = None,
+) -> str:
     """Bend the service's clock in the database of `admin`, for every session that begins later.
 
-    For tests and the embedded launcher only. Time then runs `rate` times as fast from now on, `offset` ahead. Several
-    services keep one time if they are set in one transaction.
+    For tests and the embedded launcher only. Time runs `rate` times as fast from the anchor on, `offset` ahead. Returns
+    the anchor (now, unless given): services that are to keep one time need the same.
     """
     role = login_role(service)
     name = await admin.fetchval("SELECT quote_ident(current_database())")
+    since = anchor or str(await admin.fetchval("SELECT clock_timestamp() AT TIME ZONE 'UTC' || '+00'"))
     bent = rate != 1.0
-    anchor = await admin.fetchval("SELECT now() AT TIME ZONE 'UTC' || '+00'")
-    values = (f"{rate}" if bent else "", anchor if bent else "", f"{offset.total_seconds()} s" if offset else "")
+    values = (f"{rate}" if bent else "", since if bent else "", f"{offset.total_seconds()} s" if offset else "")
     for setting, value in zip(_CLOCK_SETTINGS, values, strict=True):
         scope = f"ALTER ROLE {role} IN DATABASE {name}"
         await admin.execute(f"{scope} SET {setting} = '{value}'" if value else f"{scope} RESET {setting}")
+    return since

@@ -3,6 +3,7 @@
 import ctypes
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
+_SERVER_PORTS: Final = range(20000, 32000)
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -90,8 +92,12 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nobody listens on now; another process may still be quicker to take it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens on now, below those that outgoing connections use.
+
+    A server that is stopped for a while can so have the same port again: no connection's own end has taken it.
+    """
+    for _ in range(200):
+        port = secrets.choice(_SERVER_PORTS)
+        if port_is_free(port, host):
+            return port
+    raise OSError(f"No free port found between {_SERVER_PORTS.start} and {_SERVER_PORTS.stop}.")
