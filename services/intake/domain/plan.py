@@ -40,7 +40,7 @@ class PlanRules:
     """What `decide` needs of a plan at the moment that the call came in."""
 
     version: int = DEFAULT_VERSION
-    orders: Mapping[Discipline, tuple[Discipline, ...]] = field(default=DEFAULT_ORDERS)
+    orders: Mapping[Discipline, tuple[Discipline, ...]] = field(default_factory=lambda: DEFAULT_ORDERS)
     open_now: frozenset[Discipline] = frozenset(Discipline)
     excluded_call_types: frozenset[str] = frozenset()
     excluded_relationships: frozenset[str] = frozenset()
@@ -62,7 +62,7 @@ class Plan:
 
     slug: str
     version: int = DEFAULT_VERSION
-    orders: Mapping[Discipline, tuple[Discipline, ...]] = field(default=DEFAULT_ORDERS)
+    orders: Mapping[Discipline, tuple[Discipline, ...]] = field(default_factory=lambda: DEFAULT_ORDERS)
     """By what triage says fits: who is offered the call, in this order. Left out or empty: nobody."""
     hours: Mapping[Discipline, tuple[Window, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """A discipline that is not named works round the clock; one with no window never works."""
@@ -71,7 +71,7 @@ class Plan:
     excluded_reasons: frozenset[str] = frozenset()
     languages_required: tuple[str, ...] = ()
     languages_preferred: tuple[str, ...] = ()
-    assign_within: Mapping[int, timedelta] = field(default=DEFAULT_ASSIGN_WITHIN)
+    assign_within: Mapping[int, timedelta] = field(default_factory=lambda: DEFAULT_ASSIGN_WITHIN)
     notes: tuple[str, ...] = ()
     """For the team's briefing."""
     catchment: tuple[str, ...] = ()

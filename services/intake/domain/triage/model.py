@@ -104,7 +104,7 @@ class Statement:
     call_type_text: str = ""
     language: str | None = None
     """BCP 47, or None."""
-    answers: Mapping[str, Answer] = field(default=_NO_ANSWERS)
+    answers: Mapping[str, Answer] = field(default_factory=lambda: _NO_ANSWERS)
     extra_text: str = ""
     """Whatever came in unknown fields, read as text."""
     truncated: bool = False
