@@ -1,0 +1,278 @@
+"""All that is known of one call, united: facts, the rules that spoke, and what the words are about.
+
+Evidence is a union (policy, step 0): whatever any statement asserts counts, and nothing said elsewhere takes it back.
+Of a linked call only what speaks against sending civilians is taken over.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.intake.domain.triage.model import (
+    CORE_FOUR,
+    FACT_KEYS,
+    Effect,
+    Evidence,
+    Fact,
+    PlaceStatus,
+    Reason,
+    Statement,
+)
+from services.intake.domain.triage.protocol import CodeEntry, CodeVerdict, Matter, Protocol, Rule, normal_code
+from services.intake.domain.triage.reader import Reading, Words, read
+from services.intake.domain.triage.text import foreign_share
+
+WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
+"""Facts whose `no` is the bad news."""
+_KNOWN_TO_EACH_OTHER: Final = frozenset(
+    {"neighbor", "roommate", "family", "landlord_tenant", "coworker", "customer", "peer"}
+)
+_MISSING: Final = "missing_info"
+_NOT_SHARED: Final = frozenset({_MISSING})
+"""Reasons of a linked call that say nothing about this one."""
+
+
+@dataclass(slots=True)
+class Case:
+    """What one call's evidence comes to. Filled by `unite`, then only read."""
+
+    facts: dict[str, Fact] = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+    signals: set[str] = field(default_factory=set)
+    """Of the call's own words, and for combinations of the linked ones too."""
+    own_signals: set[str] = field(default_factory=set)
+    denied: dict[str, Reason] = field(default_factory=dict)
+    """Facts that the call's own words deny, with the words."""
+    codes: list[CodeEntry] = field(default_factory=list)
+    """The call's own codes that the protocol knows."""
+    code_names: list[str] = field(default_factory=list)
+    relationships: set[str] = field(default_factory=set)
+    places: set[str] = field(default_factory=set)
+    people: int = 0
+    conflict_known: bool = False
+
+    def missing(self) -> tuple[str, ...]:
+        """Return the core four that nobody has answered or denied."""
+        return tuple(fact for fact in CORE_FOUR if self.facts[fact] is Fact.UNKNOWN and fact not in self.denied)
+
+
+def unite(evidence: Evidence, protocol: Protocol) -> Case:
+    """Return the case that `evidence` makes under `protocol`."""
+    case = Case(facts=_united_facts(evidence))
+    told = False  # the call's own words have begun
+    for statement in evidence.statements:
+        told = _StatementReader(case, protocol, statement, evidence, told=told).read()
+    if not told:
+        case.reasons.append(plain(protocol.rules["no_text"], "narrative"))
+    _combine(case, protocol)
+    _judge_place(case, evidence, protocol)
+    case.reasons.extend(plain(protocol.rules[f"missing_{fact}"], "answers") for fact in case.missing())
+    case.reasons.extend(_contradictions(case, protocol))
+    for happened, rule in ((evidence.ever_unsafe, "was_unsafe"), (evidence.ever_returned, "was_returned")):
+        if happened:
+            case.reasons.append(plain(protocol.rules[rule], "history"))
+    return case
+
+
+def plain(rule: Rule, source: str) -> Reason:
+    """Return the reason of a rule that no words carry."""
+    return Reason(rule.id, rule.reason, rule.effect, source, None, None, None, rule.explanation)
+
+
+def quoting(rule: Rule, source: str, words: Words) -> Reason:
+    return Reason(rule.id, rule.reason, rule.effect, source, words.quote, words.start, words.end, rule.explanation)
+
+
+def _united_facts(evidence: Evidence) -> dict[str, Fact]:
+    """Return each fact: its bad value if anybody gave it, else its good one if the call itself did, else unknown."""
+    united = {}
+    for key in FACT_KEYS:
+        bad, good = (Fact.NO, Fact.YES) if key in WORSE_WHEN_NO else (Fact.YES, Fact.NO)
+        own = {statement.fact(key) for statement in evidence.statements if not statement.linked}
+        linked = {statement.fact(key) for statement in evidence.statements if statement.linked}
+        if bad in own or (bad in linked and bad is Fact.YES):
+            united[key] = bad
+        else:
+            united[key] = good if good in own else Fact.UNKNOWN
+    return united
+
+
+class _StatementReader:
+    """Adds one statement to the case."""
+
+    def __init__(self, case: Case, protocol: Protocol, statement: Statement, evidence: Evidence, *, told: bool) -> None:
+        self.case = case
+        self.protocol = protocol
+        self.statement = statement
+        self.evidence = evidence
+        self.told = told
+
+    def read(self) -> bool:
+        """Read the statement; return whether the call's own words have begun."""
+        statement = self.statement
+        if statement.truncated:
+            self._speak("text_cut", "narrative")
+        tags = {(statement.language or "").split("-")[0].lower()} - {"", "und", "mul"}
+        if not tags <= self.protocol.languages:
+            self._speak("language_unsupported", "language")
+        entry = self._read_code()
+        readings = dict(self._readings())
+        self._read_answers()
+        self._count_people(readings, entry)
+        if statement.linked:
+            return self.told
+        narrative = readings.get("narrative")
+        if not self.told:
+            self._learn_matter(readings, entry)
+            if narrative is not None and narrative.words:
+                self._check_matter()
+        return self.told or (narrative is not None and narrative.words > 0)
+
+    def _source(self, name: str) -> str:
+        return name if self.statement.source == "report" else f"{self.statement.source}.{name}"
+
+    def _speak(self, rule_id: str, name: str, words: Words | None = None) -> None:
+        self._add(self.protocol.rules[rule_id], name, words)
+
+    def _add(self, rule: Rule, name: str, words: Words | None) -> None:
+        if self.statement.linked and rule.reason in _NOT_SHARED:
+            return
+        source = self._source(name)
+        self.case.reasons.append(plain(rule, source) if words is None else quoting(rule, source, words))
+
+    def _read_code(self) -> CodeEntry | None:
+        code = self.statement.call_type_code
+        if code is None or not code.strip():
+            return None
+        words = Words(code, 0, len(code))
+        entry = self.protocol.code(code)
+        if entry is None:
+            self._speak("code_unknown", "call_type_code", words)
+        elif entry.verdict is CodeVerdict.NEVER:
+            rule = {"ems_fire": "code_never_ems_fire"}.get(entry.response, "code_never")
+            self._speak(rule, "call_type_code", words)
+        elif entry.verdict is CodeVerdict.REVIEW:
+            self._speak("code_review", "call_type_code", words)
+        if not self.statement.linked:
+            self.case.code_names.append(normal_code(code))
+            if entry is not None:
+                self.case.codes.append(entry)
+        return entry
+
+    def _readings(self) -> Iterator[tuple[str, Reading]]:
+        """Read each text of the statement and take over what it says."""
+        statement = self.statement
+        free_words = (str(statement.answers.get(key, "")) for key in ("relationship", "location_type"))
+        texts = {
+            "narrative": statement.narrative,
+            "call_type_text": statement.call_type_text,
+            "extra_text": statement.extra_text,
+            "answers": " ; ".join(free_words).replace("_", " "),
+        }
+        for name, text in texts.items():
+            if text.strip():
+                reading = read(text, self.protocol, is_call_type=name == "call_type_text")
+                self._take_over(name, text, reading)
+                yield name, reading
+
+    def _take_over(self, name: str, text: str, reading: Reading) -> None:
+        for finding in reading.findings:
+            self._speak(finding.rule, name, finding.words)
+        self.case.signals |= reading.signals
+        for age, words in reading.caller_ages:
+            if age < self.protocol.limits.adult_age:
+                self._speak("minor_calling", name, words)
+        if foreign_share(text) > self.protocol.limits.most_foreign_share:
+            self._speak("language_unsupported", name)
+        if name == "narrative" and self._is_garbled(reading):
+            self._speak("garbled_text", name)
+        if not self.statement.linked:
+            self.case.own_signals |= reading.signals
+            if name != "answers":
+                for fact, words in reading.denied.items():
+                    rule = self.protocol.rules["denied_in_words"]
+                    self.case.denied.setdefault(fact, quoting(rule, self._source(name), words))
+
+    def _is_garbled(self, reading: Reading) -> bool:
+        limits = self.protocol.limits
+        first_words = not self.told and not self.statement.linked
+        if first_words and reading.known_words < limits.least_known_words:
+            return True
+        return reading.words >= limits.least_known_words and reading.known_share < limits.least_known_share
+
+    def _read_answers(self) -> None:
+        statement = self.statement
+        for key, value in statement.answers.items():
+            for rule in self.protocol.answer_rules(key, value):
+                if key == "location_known" and self._located_later():
+                    continue
+                self._add(rule, "answers", None)
+                self.case.signals.add(f"answer:{rule.id}")
+        if statement.linked:
+            return
+        if (relationship := statement.answers.get("relationship")) is not None:
+            self.case.relationships.add(str(relationship).lower())
+        if (place := statement.answers.get("location_type")) is not None:
+            self.case.places.add(str(place).strip().lower())
+
+    def _located_later(self) -> bool:
+        own = (statement for statement in self.evidence.statements if not statement.linked)
+        return any(statement.fact("location_known") is Fact.YES for statement in own)
+
+    def _count_people(self, readings: Mapping[str, Reading], entry: CodeEntry | None) -> None:
+        """Compare each number of people with its limit; guests of a gathering have the higher one."""
+        limits = self.protocol.limits
+        signals = {signal for reading in readings.values() for signal in reading.signals}
+        gathering = (entry is not None and entry.gathering) or "gathering" in signals
+        numbers = [(number, name, words) for name, reading in readings.items() for number, words in reading.people]
+        parties = self.statement.answers.get("parties")
+        counted = [(n, name, words) for n, name, words in numbers if not isinstance(n, bool)]
+        if isinstance(parties, int) and not isinstance(parties, bool):
+            number = str(parties)
+            counted.append((parties, "answers", Words(number, 0, len(number))))
+        for number, name, words in counted:
+            if number >= limits.people_at_gathering:
+                self._speak("crowd_large", name, words)
+            elif number > limits.people_in_quarrel and not gathering:
+                self._speak("crowd_in_quarrel", name, words)
+            if not self.statement.linked and not gathering:
+                self.case.people = max(self.case.people, number)
+
+    def _learn_matter(self, readings: Mapping[str, Reading], entry: CodeEntry | None) -> None:
+        if (entry is not None and entry.matter is not Matter.OPEN) or any(
+            "conflict" in reading.signals for reading in readings.values()
+        ):
+            self.case.conflict_known = True
+
+    def _check_matter(self) -> None:
+        """The call's first words must tell of a dispute, or of a harm that somebody known has done."""
+        case = self.case
+        if not case.conflict_known:
+            self._speak("no_conflict_found", "narrative")
+        somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
+        if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:
+            self._speak("no_known_person", "narrative")
+
+
+def _combine(case: Case, protocol: Protocol) -> None:
+    spoken = {f"rule:{reason.rule}" for reason in case.reasons} | case.signals
+    for combination in protocol.combinations:
+        if all(name in spoken for name in combination.all_of) and (
+            not combination.any_of or any(name in spoken for name in combination.any_of)
+        ):
+            case.reasons.append(plain(combination.rule, "narrative"))
+
+
+def _judge_place(case: Case, evidence: Evidence, protocol: Protocol) -> None:
+    if evidence.place.status is PlaceStatus.UNKNOWN:
+        case.reasons.append(plain(protocol.rules["location_unknown"], "location"))
+    elif evidence.place.status is PlaceStatus.OUTSIDE:
+        case.reasons.append(plain(protocol.rules["outside_service_area"], "location"))
+
+
+def _contradictions(case: Case, protocol: Protocol) -> Iterator[Reason]:
+    """Note each fact of the core four that one source denies and another asserts. The hazard stands by itself."""
+    asserted = {protocol.rules[r.rule].fact for r in case.reasons if r.effect is Effect.UNSAFE}
+    for fact in CORE_FOUR:
+        if fact in asserted and (case.facts[fact] is Fact.NO or fact in case.denied):
+            yield plain(protocol.rules["contradiction"], "answers")

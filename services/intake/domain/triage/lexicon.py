@@ -1,0 +1,179 @@
+"""Phrase lists, compiled: which listed phrases occur in a text, and where.
+
+A phrase is words apart by blanks, in the plain notation of the protocol files:
+
+    knife           this word                     shov*        a word that begins so
+    gun|pistol*     any of these                  $body        any word of the class `body`
+    [a|the]         any of these, or nothing      _            any one word
+    ..3             up to three words of any kind #            a number written in digits
+
+Phrases do not cross the end of a sentence. Matching is linear in the length of the text: for each word the work is
+bounded by the phrases alone.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from services.intake.domain.triage.text import Break, Token, spellings
+
+_LONGEST_PHRASE: Final = 12
+_WIDEST_GAP: Final = 6
+_NUMBER: Final = "#"
+_ANY: Final = "_"
+
+
+class PhraseInvalid(ValueError):
+    """A phrase breaks the notation."""
+
+
+class Match(NamedTuple):
+    """One phrase found: tokens `first` to `last` (inclusive) of the text."""
+
+    owner: int
+    """The number under which the phrase was added."""
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class _Node:
+    edges: dict[int, "_Node"] = field(default_factory=dict)
+    any: "_Node | None" = None
+    gaps: dict[int, "_Node"] = field(default_factory=dict)
+    owners: set[int] = field(default_factory=set)
+
+
+class Lexicon:
+    """All phrases of a protocol in one automaton. Built once, then only read."""
+
+    def __init__(self, classes: Mapping[str, Sequence[str]]) -> None:
+        self._classes = classes
+        self._root = _Node()
+        self._symbols: dict[frozenset[str], int] = {}
+        self._literals: dict[str, list[int]] = {}
+        self._prefixes: dict[str, list[int]] = {}
+        self._longest_prefix = 0
+
+    def add(self, phrase: str, owner: int) -> None:
+        """Add `phrase` under `owner`. Raises `PhraseInvalid`."""
+        parts = phrase.split()
+        if not parts or len(parts) > _LONGEST_PHRASE:
+            raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
+        if parts[0] == _ANY or parts[0].startswith("..") or parts[-1].startswith(".."):
+            raise PhraseInvalid(f"{phrase!r} must begin and end with words")
+        ends = [self._root]
+        for part in parts:
+            ends = self._extended(ends, part, phrase)
+        if self._root in ends:
+            raise PhraseInvalid(f"{phrase!r} may match nothing at all")
+        for node in ends:
+            node.owners.add(owner)
+
+    def _extended(self, ends: list[_Node], part: str, phrase: str) -> list[_Node]:
+        if part.startswith(".."):
+            width = part[2:]
+            if not width.isdigit() or not 1 <= int(width) <= _WIDEST_GAP:
+                raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{_WIDEST_GAP}")
+            return [node.gaps.setdefault(int(width), _Node()) for node in ends]
+        if part == _ANY:
+            return [_any_of(node) for node in ends]
+        optional = part.startswith("[")
+        if optional and not part.endswith("]"):
+            raise PhraseInvalid(f"{phrase!r}: a bracket is not closed")
+        symbol = self._symbol(part.strip("[]"), phrase)
+        extended = [node.edges.setdefault(symbol, _Node()) for node in ends]
+        return extended + ends if optional else extended
+
+    def _symbol(self, part: str, phrase: str) -> int:
+        words: set[str] = set()
+        for word in part.split("|"):
+            words.update(self._words_of(word, phrase))
+        key = frozenset(words)
+        if (known := self._symbols.get(key)) is not None:
+            return known
+        symbol = self._symbols[key] = len(self._symbols)
+        for word in key:
+            if word.endswith("*"):
+                self._prefixes.setdefault(word[:-1], []).append(symbol)
+                self._longest_prefix = max(self._longest_prefix, len(word) - 1)
+            else:
+                self._literals.setdefault(word, []).append(symbol)
+        return symbol
+
+    def _words_of(self, word: str, phrase: str) -> Iterable[str]:
+        if word.startswith("$"):
+            if word[1:] not in self._classes:
+                raise PhraseInvalid(f"{phrase!r}: there is no class {word[1:]!r}")
+            return [w for listed in self._classes[word[1:]] for w in self._words_of(listed, phrase)]
+        stem = word.removesuffix("*")
+        if word != _NUMBER and not (stem.isascii() and stem.isalnum() and stem == stem.lower()):
+            raise PhraseInvalid(f"{phrase!r}: {word!r} must be lower-case letters and digits without accents")
+        return [word]
+
+    def knows(self, word: str) -> bool:
+        """True when some phrase names `word`."""
+        return bool(self._symbols_of(word))
+
+    def _symbols_of(self, word: str) -> tuple[int, ...]:
+        found: list[int] = []
+        for spelling in spellings(word):
+            found.extend(self._literals.get(spelling, ()))
+            for length in range(1, min(len(spelling), self._longest_prefix) + 1):
+                found.extend(self._prefixes.get(spelling[:length], ()))
+        if word.isdigit():
+            found.extend(self._literals.get(_NUMBER, ()))
+        return tuple(dict.fromkeys(found))
+
+    def matches(self, tokens: Sequence[Token]) -> list[Match]:
+        """Return every phrase found, by first word; of the same phrase from the same word only the longest."""
+        cache: dict[str, tuple[int, ...]] = {}
+        for token in tokens:
+            if token.word not in cache:
+                cache[token.word] = self._symbols_of(token.word)
+        search = _Search([cache[token.word] for token in tokens], _sentence_ends(tokens))
+        found: list[Match] = []
+        for first in range(len(tokens)):
+            best = search.longest_from(self._root, first)
+            found.extend(Match(owner, first, last) for owner, last in sorted(best.items()))
+        return found
+
+
+def _any_of(node: _Node) -> _Node:
+    if node.any is None:
+        node.any = _Node()
+    return node.any
+
+
+def _sentence_ends(tokens: Sequence[Token]) -> list[int]:
+    """Return, for each token, the index after the last one of its sentence."""
+    ends = [len(tokens)] * len(tokens)
+    for at in range(len(tokens) - 2, -1, -1):
+        ends[at] = at + 1 if tokens[at + 1].before is Break.HARD else ends[at + 1]
+    return ends
+
+
+class _Search:
+    def __init__(self, symbols: Sequence[tuple[int, ...]], sentence_ends: Sequence[int]) -> None:
+        self._symbols = symbols
+        self._sentence_ends = sentence_ends
+
+    def longest_from(self, root: _Node, first: int) -> dict[int, int]:
+        """Return, by owner, the last token of its longest phrase that begins at `first`."""
+        best: dict[int, int] = {}
+        if not self._symbols[first]:
+            return best
+        end = self._sentence_ends[first]
+        open_nodes = [(root, first)]
+        while open_nodes:
+            node, at = open_nodes.pop()
+            for owner in node.owners:
+                best[owner] = max(best.get(owner, 0), at - 1)
+            for width, beyond in node.gaps.items():
+                open_nodes.extend((beyond, at + skipped) for skipped in range(min(width, end - at) + 1))
+            if at == end:
+                continue
+            if node.any is not None:
+                open_nodes.append((node.any, at + 1))
+            open_nodes.extend((node.edges[s], at + 1) for s in self._symbols[at] if s in node.edges)
+        return best

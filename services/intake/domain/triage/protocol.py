@@ -1,0 +1,205 @@
+"""The triage protocol as a value: codes, rules, phrases and questions, as a city council approved them.
+
+A protocol is data (`protocols/*.yaml`); `protocol_parse.py` reads it strictly. Nothing here decides anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final, NamedTuple
+
+from services.intake.domain.triage.lexicon import Lexicon
+from services.intake.domain.triage.model import Effect, Fact, RecommendedResponse
+
+
+class ProtocolInvalid(ValueError):
+    """A protocol breaks its own form; `key` says where, as a path into the file."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One sentence of the protocol: what it does to a decision, and why."""
+
+    id: str
+    reason: str | None
+    effect: Effect
+    explanation: str
+    response: RecommendedResponse = RecommendedResponse.POLICE
+    """What the call center should send because of it."""
+    co_response: bool = False
+    """Once a reviewer has cleared it, a team goes only with police staged."""
+    ask: str | None = None
+    """The fact to ask about next."""
+    fact: str | None = None
+    """The answer that it contradicts when that answer is `no`."""
+    call_type_only: bool = False
+    """Its phrases are read only in the text of the call type: CAD modifiers."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRule:
+    """What one answer alone does."""
+
+    key: str
+    value: str
+    rule: Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """What several signals do together that none does alone."""
+
+    rule: Rule
+    all_of: tuple[str, ...]
+    any_of: tuple[str, ...]
+
+
+class CodeVerdict(StrEnum):
+    ALLOWED = "allowed"  # may be civilian, judged by the rest
+    REVIEW = "review"
+    NEVER = "never"
+
+
+class Matter(StrEnum):
+    """What an allowed code tells about the matter."""
+
+    DISPUTE = "dispute"  # people are at odds
+    PROPERTY = "property"  # a harm; civilian only when somebody is known to have done it
+    OPEN = "open"  # nothing: the words must tell
+
+
+class CodeEntry(NamedTuple):
+    """What one call type code means to triage."""
+
+    verdict: CodeVerdict
+    matter: Matter
+    group: bool
+    """A group, young people or public space: an interrupter's field."""
+    gathering: bool
+    """Guests are counted against the higher limit."""
+    response: RecommendedResponse
+
+
+class Role(StrEnum):
+    """What a phrase is for."""
+
+    RULE = "rule"  # speaks for the rule `name`
+    SIGNAL = "signal"  # raises the signal `name`
+    FIGURE = "figure"  # a figure of speech: hides what it covers
+    DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it
+    DENIAL_ITEM = "denial_item"  # "weapons", under a head
+    DENIAL = "denial"  # a whole denial: "nobody hurt"
+    DENIAL_TAIL = "denial_tail"  # "seen": still part of the denial
+    LIMIT = "limit"  # "today", "by text": denies only so much
+    EXCEPTION = "exception"  # "except", "but he", "yet": the denial is worth nothing
+    DOUBT = "doubt"  # "cannot say": whatever it governs is no denial
+    ACCUSED = "accused"  # "S1 says": a denial by the accused alone
+    UNKNOWN = "unknown"  # "unk weapons": hides its words and denies nothing
+    PEOPLE = "people"  # "# people"
+    AGE = "age"  # "# yo calling"
+    VOCABULARY = "vocabulary"  # a word that anybody uses
+
+
+class Owner(NamedTuple):
+    """Whose a phrase is."""
+
+    role: Role
+    name: str = ""
+    facts: tuple[str, ...] = ()
+    """What a denial denies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers of the protocol."""
+
+    people_in_quarrel: int
+    people_at_gathering: int
+    adult_age: int
+    least_known_words: int
+    least_known_share: float
+    most_foreign_share: float
+
+
+class Question(NamedTuple):
+    en: str
+    es: str
+
+
+SIGNALS: Final = frozenset({"conflict", "known_person", "gathering", "public", "past_harm", "hot", "calm"})
+"""The signals that `decide` itself asks for; combinations may name others."""
+
+SYSTEM_RULES: Final = (
+    "missing_weapons",
+    "missing_violence",
+    "missing_injuries",
+    "missing_threats",
+    "no_text",
+    "garbled_text",
+    "text_cut",
+    "language_unsupported",
+    "location_unknown",
+    "code_never",
+    "code_review",
+    "code_unknown",
+    "no_conflict_found",
+    "no_known_person",
+    "crowd_large",
+    "crowd_in_quarrel",
+    "minor_calling",
+    "denial_with_exception",
+    "denied_by_accused",
+    "contradiction",
+    "was_unsafe",
+    "was_returned",
+    "outside_service_area",
+    "plan_excludes",
+    "outside_hours",
+    "core_four_denied",
+    "denied_in_words",
+)
+"""Rules whose occasion is stated in `decide.py` and whose words and effect stand in the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    version: str
+    effective_from: datetime
+    approved_by: str
+    languages: frozenset[str]
+    codes: Mapping[str, CodeEntry]
+    rules: Mapping[str, Rule]
+    """Every rule by id, in the order of the file: the earlier, the graver."""
+    answers: tuple[AnswerRule, ...]
+    combinations: tuple[Combination, ...]
+    questions: Mapping[str, Question]
+    limits: Limits
+    group_places: frozenset[str]
+    """`location_type`s that are an interrupter's field."""
+    joins: frozenset[str]
+    """Words that go on with a list of denied things: "or", "ni"."""
+    lexicon: Lexicon
+    owners: tuple[Owner, ...]
+    """By the numbers that the lexicon answers with."""
+    document: Mapping[str, Any]
+    """The file as it was read, for people."""
+
+    def answer_rules(self, key: str, value: object) -> tuple[Rule, ...]:
+        """Return the rules that the answer `value` to `key` speaks for."""
+        word = value.value if isinstance(value, Fact) else str(value).strip().lower()
+        return tuple(entry.rule for entry in self.answers if entry.key == key and entry.value == word)
+
+    def code(self, code: str) -> CodeEntry | None:
+        """Return what is known of a call type code, or None: it is in no list."""
+        return self.codes.get(normal_code(code))
+
+
+def normal_code(code: str) -> str:
+    """Return a call type code as the code map writes it: capitals, no blanks."""
+    return "".join(code.split()).upper()

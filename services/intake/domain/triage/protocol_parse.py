@@ -1,0 +1,344 @@
+"""A protocol's document, read strictly: every fault names the key at fault."""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
+from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
+from services.intake.domain.triage.protocol import (
+    SIGNALS,
+    SYSTEM_RULES,
+    AnswerRule,
+    CodeEntry,
+    CodeVerdict,
+    Combination,
+    Limits,
+    Matter,
+    Owner,
+    Protocol,
+    ProtocolInvalid,
+    Question,
+    Role,
+    Rule,
+    normal_code,
+)
+
+_Word = TypeVar("_Word", bound=StrEnum)
+_LANGUAGES: Final = ("en", "es")
+
+
+class _Key:
+    """A value of the document and the path to it."""
+
+    def __init__(self, value: Any, path: str = "") -> None:
+        self.value = value
+        self.path = path
+
+    def fault(self, problem: str) -> ProtocolInvalid:
+        return ProtocolInvalid(self.path or "(the file)", problem)
+
+    def fields(self, *required: str, optional: tuple[str, ...] = ()) -> Mapping[str, "_Key"]:
+        """Return the fields of a mapping that has exactly these; those optional and absent are left out."""
+        mapping = self.mapping()
+        for name in mapping:
+            if name not in required and name not in optional:
+                raise mapping[name].fault("is not a key of a protocol")
+        for name in required:
+            if name not in mapping:
+                raise _Key(None, self._below(name)).fault("is missing")
+        return mapping
+
+    def mapping(self) -> dict[str, "_Key"]:
+        if not isinstance(self.value, Mapping):
+            raise self.fault("must be a mapping")
+        return {str(name): _Key(value, self._below(str(name))) for name, value in self.value.items()}
+
+    def items(self) -> Iterator["_Key"]:
+        if not isinstance(self.value, list):
+            raise self.fault("must be a list")
+        for index, value in enumerate(self.value):
+            yield _Key(value, f"{self.path}[{index}]")
+
+    def text(self) -> str:
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.fault("must be text")
+        return self.value.strip()
+
+    def texts(self) -> tuple[str, ...]:
+        return tuple(item.text() for item in self.items())
+
+    def number(self, least: float, most: float) -> float:
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not least <= self.value <= most:
+            raise self.fault(f"must be a number from {least} to {most}")
+        return self.value
+
+    def flag(self) -> bool:
+        if not isinstance(self.value, bool):
+            raise self.fault("must be true or false")
+        return self.value
+
+    def one_of(self, words: type[_Word]) -> _Word:
+        try:
+            return words(self.value)
+        except ValueError:
+            raise self.fault(f"must be one of {', '.join(words)}") from None
+
+    def fact(self) -> str:
+        if self.value not in FACT_KEYS:
+            raise self.fault(f"must be one of {', '.join(FACT_KEYS)}")
+        return str(self.value)
+
+    def _below(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+
+def parse_protocol(document: Mapping[str, Any]) -> Protocol:
+    """Return the protocol that `document` states. Raises `ProtocolInvalid` naming the first key at fault."""
+    root = _Key(document)
+    top = root.fields(
+        "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
+        "answers", "signals", "combinations", "denials", "figures", "people", "caller_age", "group_places",
+        "vocabulary", "questions",
+    )  # fmt: skip
+    phrases = _Phrases(top["classes"])
+    rules = _rules(top, phrases)
+    signals = _signals(top["signals"], phrases)
+    answers = _answers(top["answers"], rules)
+    joins = _denials(top["denials"], phrases)
+    for name, role in (("figures", Role.FIGURE), ("vocabulary", Role.VOCABULARY)):
+        phrases.add_languages(top[name], Owner(role))
+    for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
+        phrases.add_languages(top[name], Owner(role))
+    protocol = Protocol(
+        version=top["version"].text(),
+        effective_from=_moment(top["effective_from"]),
+        approved_by=top["approved_by"].text(),
+        languages=frozenset(tag.lower() for tag in top["languages"].texts()),
+        codes=MappingProxyType(_codes(top["codes"])),
+        rules=MappingProxyType(rules),
+        answers=answers,
+        combinations=_combinations(top["combinations"], rules, signals | {f"answer:{a.rule.id}" for a in answers}),
+        questions=MappingProxyType(_questions(top["questions"])),
+        limits=_limits(top["limits"]),
+        group_places=frozenset(place.lower() for place in top["group_places"].texts()),
+        joins=joins,
+        lexicon=phrases.lexicon,
+        owners=tuple(phrases.owners),
+        document=document,
+    )
+    _check_questions(protocol, top["questions"])
+    return protocol
+
+
+def _moment(key: _Key) -> datetime:
+    value = key.value
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            value = None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise key.fault("must be a time with offset, such as 2026-11-01T00:00:00-07:00")
+    return value
+
+
+class _Phrases:
+    """Gathers every phrase of the protocol in one lexicon, each under its owner."""
+
+    def __init__(self, classes: _Key) -> None:
+        words: dict[str, tuple[str, ...]] = {}
+        for name, key in classes.mapping().items():
+            words[name] = tuple(word for text in key.texts() for word in text.split())
+            for word in words[name]:
+                if word.startswith("$") and word[1:] not in words:
+                    raise key.fault(f"names the class {word[1:]!r} before it is stated")
+        self.lexicon = Lexicon(words)
+        self.owners: list[Owner] = []
+
+    def add(self, key: _Key, owner: Owner) -> None:
+        number = len(self.owners)
+        self.owners.append(owner)
+        for item in key.items():
+            try:
+                self.lexicon.add(item.text(), number)
+            except PhraseInvalid as invalid:
+                raise item.fault(str(invalid)) from None
+
+    def add_languages(self, key: _Key, owner: Owner) -> None:
+        """Add the phrases under `en` and `es`; both are read in every text, for people mix them."""
+        for name, phrases in key.fields(optional=_LANGUAGES).items():
+            if name in _LANGUAGES:
+                self.add(phrases, owner)
+
+
+_RULE_OPTIONS: Final = ("response", "co_response", "ask", "fact", "source")
+
+
+def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
+    """Return every rule by id; those with phrases first, in the order of the file."""
+    rules: dict[str, Rule] = {}
+    options: Mapping[str, tuple[str, ...]] = {
+        "rules": ("call_type_only", *_LANGUAGES),
+        "system_rules": (),
+        "answers": ("key", "value"),
+        "combinations": ("all_of", "any_of"),
+    }
+    for section, more in options.items():
+        for key in top[section].items():
+            fields = key.fields("id", "reason", "effect", "explanation", optional=(*_RULE_OPTIONS, *more))
+            rule = _rule(fields)
+            if rule.id in rules:
+                raise key.fault(f"the rule id {rule.id!r} is used twice")
+            rules[rule.id] = rule
+            if section == "rules":
+                _rule_phrases(key, fields, rule, phrases)
+    for wanted in SYSTEM_RULES:
+        if wanted not in rules:
+            raise top["system_rules"].fault(f"the rule {wanted!r} is missing")
+    return rules
+
+
+def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _Phrases) -> None:
+    stated = [fields[language] for language in _LANGUAGES if language in fields]
+    if not stated:
+        raise key.fault("has no phrases")
+    for listed in stated:
+        phrases.add(listed, Owner(Role.RULE, rule.id))
+
+
+def _rule(fields: Mapping[str, _Key]) -> Rule:
+    def read(name: str, how: Callable[[_Key], Any], otherwise: Any) -> Any:
+        return how(fields[name]) if name in fields else otherwise
+
+    return Rule(
+        id=fields["id"].text(),
+        reason=None if fields["reason"].value is None else fields["reason"].text(),
+        effect=fields["effect"].one_of(Effect),
+        explanation=fields["explanation"].text(),
+        response=read("response", lambda key: key.one_of(RecommendedResponse), RecommendedResponse.POLICE),
+        co_response=read("co_response", _Key.flag, otherwise=False),
+        ask=read("ask", _Key.fact, None),
+        fact=read("fact", _Key.fact, None),
+        call_type_only=read("call_type_only", _Key.flag, otherwise=False),
+    )
+
+
+def _answers(key: _Key, rules: Mapping[str, Rule]) -> tuple[AnswerRule, ...]:
+    found = []
+    for item in key.items():
+        fields = item.mapping()
+        for name in ("key", "value"):
+            if name not in fields:
+                raise item.fault(f"{name} is missing")
+        value = fields["value"].value
+        if not isinstance(value, str):
+            raise fields["value"].fault("must be text (write yes and no in quotes)")
+        found.append(AnswerRule(fields["key"].text(), value, rules[fields["id"].text()]))
+    return tuple(found)
+
+
+def _signals(key: _Key, phrases: _Phrases) -> set[str]:
+    names = set()
+    for name, signal in key.mapping().items():
+        phrases.add_languages(signal, Owner(Role.SIGNAL, name))
+        names.add(name)
+    for wanted in SIGNALS:
+        if wanted not in names:
+            raise key.fault(f"the signal {wanted!r} is missing")
+    return names
+
+
+def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tuple[Combination, ...]:
+    found = []
+    for item in key.items():
+        fields = item.mapping()
+        names = {part: fields[part].texts() if part in fields else () for part in ("all_of", "any_of")}
+        for part, listed in names.items():
+            for name in listed:
+                if name not in known and name.removeprefix("rule:") not in rules:
+                    raise fields[part].fault(f"there is no signal, answer or rule {name!r}")
+        if not names["all_of"]:
+            raise item.fault("all_of must name something")
+        found.append(Combination(rules[fields["id"].text()], names["all_of"], names["any_of"]))
+    return tuple(found)
+
+
+def _denials(key: _Key, phrases: _Phrases) -> frozenset[str]:
+    fields = key.fields(
+        "joins", "heads", "items", "whole", "tails", "limits", "exceptions", "doubts", "accused", "unknown"
+    )
+    plain = {
+        "heads": Role.DENIAL_HEAD,
+        "tails": Role.DENIAL_TAIL,
+        "limits": Role.LIMIT,
+        "exceptions": Role.EXCEPTION,
+        "doubts": Role.DOUBT,
+        "accused": Role.ACCUSED,
+    }
+    for name, role in plain.items():
+        phrases.add_languages(fields[name], Owner(role))
+    by_fact = {"items": Role.DENIAL_ITEM, "whole": Role.DENIAL, "unknown": Role.UNKNOWN}
+    for name, role in by_fact.items():
+        for item in fields[name].items():
+            stated = item.fields("denies", optional=_LANGUAGES)
+            facts = stated["denies"].texts()
+            for fact in facts:
+                if fact not in CORE_FOUR:
+                    raise stated["denies"].fault(f"{fact!r} is none of {', '.join(CORE_FOUR)}")
+            for language in _LANGUAGES:
+                if language in stated:
+                    phrases.add(stated[language], Owner(role, facts=facts))
+    return frozenset(fields["joins"].texts())
+
+
+def _codes(key: _Key) -> dict[str, CodeEntry]:
+    found: dict[str, CodeEntry] = {}
+    for group in key.items():
+        fields = group.fields("verdict", "codes", optional=("matter", "group", "gathering", "response", "note"))
+        entry = CodeEntry(
+            verdict=fields["verdict"].one_of(CodeVerdict),
+            matter=fields["matter"].one_of(Matter) if "matter" in fields else Matter.OPEN,
+            group=fields["group"].flag() if "group" in fields else False,
+            gathering=fields["gathering"].flag() if "gathering" in fields else False,
+            response=(
+                fields["response"].one_of(RecommendedResponse) if "response" in fields else RecommendedResponse.POLICE
+            ),
+        )
+        for item in fields["codes"].items():
+            code = normal_code(item.text())
+            if code in found:
+                raise item.fault(f"the code {code!r} is listed twice")
+            found[code] = entry
+    return found
+
+
+def _limits(key: _Key) -> Limits:
+    fields = key.fields(*Limits.__dataclass_fields__)
+    return Limits(
+        people_in_quarrel=int(fields["people_in_quarrel"].number(1, 1000)),
+        people_at_gathering=int(fields["people_at_gathering"].number(1, 10_000)),
+        adult_age=int(fields["adult_age"].number(1, 30)),
+        least_known_words=int(fields["least_known_words"].number(1, 100)),
+        least_known_share=fields["least_known_share"].number(0, 1),
+        most_foreign_share=fields["most_foreign_share"].number(0, 1),
+    )
+
+
+def _questions(key: _Key) -> dict[str, Question]:
+    found = {}
+    for name, question in key.mapping().items():
+        fields = question.fields("en", "es")
+        if name not in FACT_KEYS:
+            raise question.fault(f"is no fact: one of {', '.join(FACT_KEYS)}")
+        found[name] = Question(fields["en"].text(), fields["es"].text())
+    return found
+
+
+def _check_questions(protocol: Protocol, key: _Key) -> None:
+    asked = {*CORE_FOUR, *(rule.ask for rule in protocol.rules.values() if rule.ask is not None)}
+    for fact in sorted(asked):
+        if fact not in protocol.questions:
+            raise key.fault(f"the question about {fact!r} is missing")

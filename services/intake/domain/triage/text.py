@@ -1,0 +1,144 @@
+"""Text as the lexicon reads it: folded words that still know where they stood in the original.
+
+Folding undoes what hides a word from a list: case, accents, full-width and look-alike letters, zero-width characters,
+letters set apart ("k n i f e"). One pass, linear in the length of the text.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+# Letters of other scripts that look like Latin ones, after lower-casing.
+_LOOK_ALIKE: Final = MappingProxyType(
+    dict(zip("авекмнорстухіјѕԁɡαεικνορτυχı", "abekmhopctyxijsdgaeikvoptuxi", strict=True))
+)
+_APOSTROPHES: Final = frozenset("'’‘ʼ`´′")
+_HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
+_PICTURES: Final = MappingProxyType(
+    {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
+)
+_SHORTEST_SPELLED_OUT: Final = 4
+_MANY: Final = 3
+
+
+class Break(IntEnum):
+    """What stands before a word."""
+
+    NONE = 0  # blanks, hyphens
+    COLON = 1  # "weapons: none"
+    SOFT = 2  # a comma, a slash, brackets, quotes: a list may go on, a phrase too
+    HARD = 3  # the end of a sentence: no phrase crosses it
+
+
+class Token(NamedTuple):
+    word: str
+    """Folded: lower case, letters and digits only."""
+    start: int
+    """Offsets in the original text."""
+    end: int
+    before: Break
+
+
+@lru_cache(maxsize=4096)  # a pure function of one character
+def _fold_character(character: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", character).casefold()
+    kept = (c for c in unicodedata.normalize("NFKD", decomposed) if unicodedata.category(c) not in ("Mn", "Cf", "Me"))
+    return "".join(_LOOK_ALIKE.get(c, c) for c in kept)
+
+
+def tokenize(text: str) -> tuple[Token, ...]:
+    """Return the words of `text`, in order, with their offsets in it."""
+    tokens: list[Token] = []
+    word: list[str] = []
+    start = end = 0
+    gap = Break.HARD  # the first word begins a sentence
+
+    for at, character in enumerate(text):
+        folded = _fold_character(character)
+        if character in _PICTURES:
+            if word:
+                tokens.append(Token("".join(word), start, end, gap))
+            tokens.append(Token(_PICTURES[character], at, at + 1, Break.SOFT))
+            word, gap = [], Break.SOFT
+        elif folded and folded.isalnum():
+            if not word:
+                start = at
+            word.append(folded)
+            end = at + 1
+        elif not folded or (character in _APOSTROPHES and word and _letter_at(text, at + 1)):
+            continue  # nothing to see (zero width), or "isn't" read as "isnt"
+        else:
+            inside = character == "." and bool(word) and _letter_at(text, at + 1)
+            if word:
+                tokens.append(Token("".join(word), start, end, gap))
+                word, gap = [], Break.NONE
+            gap = max(gap, Break.SOFT if inside else _break_of(character))
+    if word:
+        tokens.append(Token("".join(word), start, end, gap))
+    return _spelled_out_joined(tokens)
+
+
+def _letter_at(text: str, at: int) -> bool:
+    return at < len(text) and text[at].isalnum()
+
+
+def _break_of(character: str) -> Break:
+    if character in _HARD:
+        return Break.HARD
+    if character in ":=":
+        return Break.COLON
+    return Break.NONE if character.isspace() or character in "-_*\u2010\u2011" else Break.SOFT
+
+
+def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """Join runs of single letters, so that "k n i f e" and "k.n.i.f.e" are one word."""
+    joined: list[Token] = []
+    run: list[Token] = []
+    for token in tokens:
+        if len(token.word) == 1 and token.word.isalpha() and not (run and token.before is Break.HARD):
+            run.append(token)
+            continue
+        joined.extend(_join(run))
+        run = []
+        joined.append(token)
+    joined.extend(_join(run))
+    return tuple(joined)
+
+
+def _join(run: Sequence[Token]) -> Sequence[Token]:
+    if len(run) < _SHORTEST_SPELLED_OUT:
+        return run
+    return [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
+
+
+_LEET: Final = str.maketrans("013457", "oieast")
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """Return `word` and the other words that it may be meant for: "kn1fe", "knifeee"."""
+    found = [word]
+    if not word.isalpha() and not word.isdigit():
+        found.append(word.translate(_LEET))
+    if any(len(set(word[i : i + _MANY])) == 1 for i in range(len(word) - _MANY + 1)):
+        found.append("".join(c for i, c in enumerate(word) if i == 0 or c != word[i - 1]))
+    return tuple(found)
+
+
+def fold(text: str) -> str:
+    """Return the words of `text` alone, folded: two quotes that read the same are equal."""
+    return " ".join(token.word for token in tokenize(text))
+
+
+def foreign_share(text: str) -> float:
+    """Return the share of the letters of `text` that are of no Latin script (0 when it has no letters)."""
+    letters = [c for c in text if c.isalpha()]
+    foreign = sum(1 for c in letters if not c.isascii() and not _is_latin(c))
+    return foreign / len(letters) if letters else 0.0
+
+
+@lru_cache(maxsize=4096)
+def _is_latin(character: str) -> bool:
+    return any("LATIN" in unicodedata.name(c, "") for c in unicodedata.normalize("NFKC", character))
