@@ -40,8 +40,13 @@ class Migrated:
 
 
 async def migrate(where: Mapping[str, Server], secret: str) -> dict[str, Migrated]:
-    """Create databases, roles and schemas where missing, run every revision, and return how each service logs in."""
-    checked(secret)
+    """Create databases, roles and schemas where missing, run every revision, and return how each service logs in.
+
+    Other processes may do the same meanwhile; within one process Alembic can do one thing at a time. `secret` is not
+    needed (may be empty) where the operator gives every password himself.
+    """
+    if not all(server.login or server.login_password for server in where.values()):
+        checked(secret)
     done: dict[str, Migrated] = {}
     for service, server in where.items():
         await ensure_database(as_text(server.migrating))
@@ -93,11 +98,11 @@ async def as_owner(service: str) -> AsyncIterator[AsyncConnection]:
 
 async def _set_up(connection: AsyncConnection, server: Server, secret: str) -> tuple[str, ...]:
     """Create roles and schema and set their rights, in one transaction; what could not be had, in words."""
-    verifier = scram_verifier(server.password(secret))
+    verifier = scram_verifier(server.password(secret)) if server.login is None else None
     for last_try in (False, False, False, True):
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _SET_UP_LOCK})
         try:
-            await _roles(connection, server.service, verifier)
+            await _roles(connection, server, verifier)
         except DBAPIError as refused:
             await connection.rollback()
             state = getattr(refused.orig, "sqlstate", None)
@@ -114,13 +119,18 @@ async def _set_up(connection: AsyncConnection, server: Server, secret: str) -> t
     return ()
 
 
-async def _roles(connection: AsyncConnection, service: str, verifier: str) -> None:
+async def _roles(connection: AsyncConnection, server: Server, verifier: str | None) -> None:
+    service = server.service
     owner, login = owner_role(service), login_role(service)
     limits = "NOSUPERUSER NOCREATEDB NOCREATEROLE"
     for role in (owner, login):
         if not await connection.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}):
             await connection.exec_driver_sql(f"CREATE ROLE {role} {limits}")
-    await connection.exec_driver_sql(f"ALTER ROLE {login} LOGIN PASSWORD '{verifier}'")
+    if verifier is not None:
+        await connection.exec_driver_sql(f"ALTER ROLE {login} LOGIN PASSWORD '{verifier}'")
+    if server.login is not None and server.login.username != login:
+        user = await connection.scalar(text("SELECT quote_ident(:user)"), {"user": server.login.username})
+        await connection.exec_driver_sql(f"GRANT {login} TO {user}")  # the operator's own user has the role's rights
     quoted = await connection.scalar(text("SELECT quote_ident(current_database())"))
     for statement in (
         f"GRANT {owner} TO CURRENT_USER",  # to take it on for the revisions

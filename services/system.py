@@ -87,6 +87,10 @@ class System:
         """The first replica of each service."""
         return {service: children[0].url for service, children in self.children.items()}
 
+    def addresses(self, service: str) -> str:
+        """Return where all replicas of a service answer, as the services themselves write it: comma-separated."""
+        return ",".join(child.url for child in self.children[service])
+
     def url(self, service: str, replica: int = 0) -> str:
         """Return where one replica answers."""
         return self.children[service][replica].url

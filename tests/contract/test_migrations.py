@@ -2,7 +2,10 @@
 
 import asyncio
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -109,14 +112,26 @@ async def test_the_login_role_owns_nothing_and_makes_nothing(database: pg.Clone,
                 await login.execute(forbidden)
 
 
-async def test_migrating_again_and_twice_at_once_changes_nothing(empty: dict[str, Server]) -> None:
-    first, second = await asyncio.gather(migrate(empty, pg.SECRET), migrate(empty, pg.SECRET))
-    third = await migrate(empty, pg.SECRET)
-    assert first == second == third
+MIGRATE = """
+import asyncio, sys
+from services.migrate import migrate
+from services.servers import one_server
+print(asyncio.run(migrate(one_server(sys.argv[1]), sys.argv[2])))
+"""
+
+
+async def test_migrating_twice_at_once_and_then_again_changes_nothing(empty: dict[str, Server]) -> None:
+    """Two containers that start together both migrate; one waits for the other."""
+    command = (sys.executable, "-c", MIGRATE, as_text(empty["intake"].migrating), pg.SECRET)
+    both = [await asyncio.create_subprocess_exec(*command, stdout=subprocess.PIPE) for _ in range(2)]
+    said = [(await process.communicate())[0].decode().strip() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    done = await migrate(empty, pg.SECRET)
+    assert said == [str(done), str(done)]
     for service in SERVICES:
-        assert first[service].lost == ()
-        assert first[service].revision == head(service)
-        async with pg.connected(first[service].login_dsn) as login:
+        assert done[service].lost == ()
+        assert done[service].revision == head(service)
+        async with pg.connected(done[service].login_dsn) as login:
             assert await login.fetchval("SELECT current_user") == login_role(service)
 
 
@@ -145,6 +160,23 @@ async def test_where_roles_may_not_be_made_it_says_what_is_lost_and_goes_on(
     async with pg.connected(postgres_dsn) as admin:
         await admin.execute(f"DROP DATABASE {database} WITH (FORCE)")
         await admin.execute(f"DROP ROLE {user}")
+
+
+async def test_a_user_of_the_operators_own_gets_the_login_roles_rights_and_no_more(
+    empty: dict[str, Server], postgres_dsn: str
+) -> None:
+    user = f"own_{uuid4().hex[:8]}"
+    async with pg.connected(postgres_dsn) as admin:
+        await admin.execute(f"CREATE ROLE {user} LOGIN PASSWORD 'own'")
+    login = empty["teams"].migrating.set(username=user, password="own")
+    done = await migrate(empty | {"teams": replace(empty["teams"], login=login)}, pg.SECRET)
+    assert done["teams"].login_dsn == as_text(login)
+    async with pg.connected(done["teams"].login_dsn) as own:
+        assert await own.fetchval("SELECT has_schema_privilege('teams', 'USAGE')")
+        assert not await own.fetchval("SELECT has_schema_privilege('intake', 'USAGE')")
+        assert not await own.fetchval("SELECT has_schema_privilege('teams', 'CREATE')")
+    async with pg.connected(as_text(empty["teams"].migrating)) as admin:
+        await admin.execute(f"DROP OWNED BY {user}; DROP ROLE {user}")
 
 
 def test_every_role_has_a_password_of_its_own() -> None:
