@@ -1,0 +1,92 @@
+"""The simulated reviewers: a room in which the queue is read all the time, and each call is decided by somebody."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from services.replay.api import API, pause
+from services.replay.clock import SystemClock
+from services.replay.draws import chance
+from services.replay.ledger import Ledger
+from services.replay.script import ReviewScript
+
+CORE_FOUR: Final = ("weapons", "violence", "injuries", "threats")
+_READ_EVERY_S: Final = 15.0
+"""The queue is read at least this often, in the system's time: a system without a reader for a minute says `no_reviewer`."""
+_SHORTEST_READ_S: Final = 0.15
+
+
+@dataclass(slots=True, eq=False)
+class Reviewers:
+    """The reviewers on duty. `run` as a task."""
+
+    api: API
+    clock: SystemClock
+    token: str
+    script: ReviewScript
+    ledger: Ledger
+    seed: int
+    absent: Callable[[], bool] = lambda: False
+    _taken: set[tuple[str, int]] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """Read the queue and decide until cancelled."""
+        desks = asyncio.Semaphore(max(1, self.script.count))
+        async with asyncio.TaskGroup() as group:
+            failures = 0
+            while True:
+                if self.script.count == 0 or self.absent():
+                    await asyncio.sleep(0.2)
+                    continue
+                answer = await self.api.request(
+                    "intake", "GET", "/v1/calls?review=open&limit=100", token=self.token, timeout_s=3
+                )
+                if not answer.ok:
+                    failures += 1
+                    await pause(answer, min(failures, 3))
+                    continue
+                failures = 0
+                for view in answer.body["items"]:
+                    sight = (view["id"], view["version"])
+                    if sight not in self._taken:
+                        self._taken.add(sight)
+                        group.create_task(self._review(view, desks, self.clock.now()))
+                await asyncio.sleep(max(_SHORTEST_READ_S, _READ_EVERY_S / self.clock.rate))
+
+    async def _review(self, view: dict[str, Any], desks: asyncio.Semaphore, seen_at: datetime) -> None:
+        case = self.ledger.by_id.get(view["id"])
+        if case is None:
+            return  # somebody else's call: not ours to decide
+        draw = chance(self.seed, case.call.key, case.attempt, "review")
+        decides_after, ignored, willing = self.script.decides_after.draw(draw), draw.random(), draw.random()
+        if ignored < self.script.ignore:
+            self.ledger.did["reviews ignored"] += 1
+            return
+        async with desks:
+            await self.clock.sleep_until(seen_at + decides_after)
+            if self.absent():
+                return
+            civilian = case.call.could_go and willing < self.script.send_civilian
+            await self._decide(view, civilian=civilian)
+
+    async def _decide(self, view: dict[str, Any], *, civilian: bool) -> None:
+        body: dict[str, Any] = {"decision": "return", "reason": "Simulated: a civilian team is not the right answer."}
+        if civilian:
+            missing = [fact for fact in view["decision"]["missing"] if fact in CORE_FOUR]
+            body = {
+                "decision": "send_civilian",
+                "reason": "Simulated: called back, read the words, nothing stands against a civilian team.",
+                "version": view["version"],
+            }
+            if missing:
+                body["answers"] = dict.fromkeys(missing, "no")
+        answer = await self.api.insist("intake", "POST", f"/v1/calls/{view['id']}/review", token=self.token, json=body)
+        if answer.ok:
+            self.ledger.did[f"reviews {body['decision']}"] += 1
+            self.ledger.note(answer.body)
+            return
+        self.ledger.did[f"reviews refused {answer.status}"] += 1
+        if civilian and answer.status == 409:
+            await self._decide(view, civilian=False)
