@@ -3,7 +3,7 @@ PY ?= python3
 V := .venv
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint fmt openapi docs clean bench
+.PHONY: help run test check lint fmt openapi bench clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -19,7 +19,30 @@ $(V)/.ok: requirements.lock
 	@touch $@
 
 run: $(V)/.ok  ## set up, start everything, prove it, stay up (ONCE=1: stop after the proof)
-	@$(V)/bin/python -m services.cli up $(if $(ONCE),--once)
+	@exec $(V)/bin/python -m services.cli up $(if $(ONCE),--once) $(ARGS)
 
-test: $(V)/.ok  ## the whole test suite on a throw-away PostgreSQL
+test: $(V)/.ok  ## the whole test suite on a throw-away PostgreSQL (ARGS="tests/unit -x": a part of it)
 	$(V)/bin/python -m pytest -q $(ARGS)
+
+check: $(V)/.ok  ## what CI runs
+	.ci/run
+
+lint: $(V)/.ok  ## ruff, mypy, import-linter
+	$(V)/bin/ruff check .
+	$(V)/bin/ruff format --check .
+	$(V)/bin/mypy --strict
+	$(V)/bin/lint-imports
+
+fmt: $(V)/.ok  ## format, and mend what ruff can mend
+	$(V)/bin/ruff check --fix-only -q .
+	$(V)/bin/ruff format -q .
+
+openapi: $(V)/.ok  ## write the OpenAPI files, to be committed
+	$(V)/bin/python -m services.cli openapi
+
+bench: $(V)/.ok  ## chains per second beside a floor of bare commits
+	$(V)/bin/python -m pytest -q -s -p no:xdist tests/bench $(ARGS)
+
+clean:  ## remove what was built and stored here, the trial database included
+	rm -rf $(V) .commonground .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,224 @@
+"""The `commonground` command. Each subcommand imports what it needs when it runs, so that `--help` answers at once."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+import typer
+from rich.console import Console
+
+from services.credentials import WeakSecretError, token_secret
+from services.home import DEFAULT, Home
+from services.processes import AlreadyRunningError
+from shared.auth import Caller, Role, issue
+
+app: Final = typer.Typer(
+    name="commonground",
+    help="Routes non-violent 911 calls to civilian mediators. Begin with: commonground up",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+console: Final = Console(stderr=True)
+
+HomeOption = Annotated[
+    Path,
+    typer.Option(
+        "--home",
+        envvar="COMMONGROUND_HOME",
+        help="Folder with the database, secret and logs of this installation.",
+        show_default=".commonground beside the code",
+    ),
+]
+
+
+class UsageError(Exception):
+    """What was asked cannot be done; the message says what is missing."""
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT,
+    once: Annotated[bool, typer.Option("--once", help="Stop after the proof; exit 1 if a call ended wrongly.")] = False,
+    replicas: Annotated[int, typer.Option(min=1, max=8, help="How many of each service.")] = 1,
+    port_base: Annotated[
+        int,
+        typer.Option(
+            envvar="COMMONGROUND_PORTS",
+            min=1024,
+            max=65500,
+            help="Intake listens on this + 1, dispatch + 2, teams + 3.",
+        ),
+    ] = 8000,
+    time_rate: Annotated[
+        float, typer.Option(min=1.0, max=1000.0, help="Let time run so many times as fast, for replays.")
+    ] = 1.0,
+) -> None:
+    """Start everything on this machine, prove it with four calls, and stay up until Ctrl-C.
+
+    Uses an embedded PostgreSQL, unless DATABASE_URL (or one INTAKE_DATABASE_URL, DISPATCH_DATABASE_URL and
+    TEAMS_DATABASE_URL each) names a server of yours.
+    """
+    from services import launcher
+
+    options = launcher.Options(Home(home), once=once, replicas=replicas, port_base=port_base, time_rate=time_rate)
+    raise typer.Exit(launcher.up(options, os.environ, Console()))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the server that DATABASE_URL names to the schemas, roles and rights that this version needs."""
+    from services.migrate import migrate as run
+    from services.servers import servers
+
+    where = servers(os.environ)
+    if not where:
+        raise UsageError("Set DATABASE_URL (or INTAKE_DATABASE_URL and its like) to the server to migrate.")
+    if samples := [name for name, value in os.environ.items() if "change-me" in value]:
+        raise UsageError(f"Still as in .env.example: {', '.join(sorted(samples))}. Put secrets of your own there.")
+    for done in asyncio.run(run(where, os.environ.get("COMMONGROUND_SECRET", ""))).values():
+        console.print(f"{done.service}: schema is at {done.revision}", highlight=False)
+        for line in done.lost:
+            console.print(f"[yellow]{line}[/]", highlight=False)
+
+
+@app.command()
+def seed(home: HomeOption = DEFAULT) -> None:
+    """Load the starter city (Los Angeles neighborhoods, a dozen invented teams) into the running system, if it is empty."""
+    from services.starter_city.command import seed_running
+
+    console.print(asyncio.run(seed_running(Home(home).endpoints)), highlight=False)
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Argument(help="What the holder may do.")],
+    cad_system: Annotated[
+        list[str] | None, typer.Option(help="For cad: a system it may report for. Repeat for several.")
+    ] = None,
+    team: Annotated[UUID | None, typer.Option(help="For team: the team whose tablet it is.")] = None,
+    provider: Annotated[
+        UUID | None, typer.Option(help="For supervisor: the only provider whose teams it sees.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="How history names the holder.", show_default="the role")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Expires after so many days.", show_default="never")] = None,
+    home: HomeOption = DEFAULT,
+) -> None:
+    """Print a bearer token.
+
+    It is signed with COMMONGROUND_TOKEN_SECRET or, without that, with the key that `up` derives from its secret.
+    """
+    if role is Role.CAD and not cad_system:
+        raise UsageError("A cad token names the systems it may report for: --cad-system lapd-cad")
+    if role is Role.TEAM and team is None:
+        raise UsageError("A team token names its team: --team <id>")
+    if (cad_system and role is not Role.CAD) or (team and role is not Role.TEAM):
+        raise UsageError(f"A {role} token is bound to no CAD system and no team.")
+    if provider and role is not Role.SUPERVISOR:
+        raise UsageError("Only a supervisor's token can be bound to a provider.")
+    holder = Caller(role, name or role.value, frozenset(cad_system or ()), team, provider)
+    print(issue(_token_secret(Home(home), os.environ), holder, valid_for=timedelta(days=days) if days else None))
+
+
+def _token_secret(home: Home, environment: Mapping[str, str]) -> str:
+    if given := environment.get("COMMONGROUND_TOKEN_SECRET"):
+        return given
+    if not environment.get("COMMONGROUND_SECRET") and not (home.path / "secret").exists():
+        raise UsageError(
+            f"No secret: {home.path} has none. Run `commonground up` first, or set COMMONGROUND_TOKEN_SECRET."
+        )
+    return token_secret(home.secret(environment))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def replay(context: typer.Context) -> None:
+    """Post the calls of a CSV or JSONL file to a running system, with simulated tablets, and sum up what became of them."""
+    from services.replay.command import main as run
+
+    raise typer.Exit(run(context.args))
+
+
+@app.command("import-neighborhoods")
+def import_neighborhoods(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A GeoJSON FeatureCollection of polygons.")],
+    home: HomeOption = DEFAULT,
+) -> None:
+    """Replace the neighborhoods by a city's official boundaries."""
+    from services.intake.commands.neighborhoods import import_file
+    from services.launcher import intake_dsn
+
+    console.print(asyncio.run(import_file(intake_dsn(Home(home), os.environ), file)), highlight=False)
+
+
+class Part(StrEnum):
+    """What `openapi` can be asked for."""
+
+    INTAKE = "intake"
+    DISPATCH = "dispatch"
+    TEAMS = "teams"
+
+
+@app.command()
+def openapi(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 if a file is not up to date.")] = False,
+) -> None:
+    """Write the OpenAPI files of the three services to docs/openapi/."""
+    from services.openapi_files import stale, write
+
+    if not check:
+        for path in write():
+            console.print(f"wrote {path}", highlight=False)
+    elif old := stale():
+        raise UsageError(f"Not up to date: {', '.join(old)}. Run `commonground openapi` and commit what it writes.")
+
+
+@app.command()
+def version() -> None:
+    """Print the version of this code."""
+    from services.openapi_files import code_version
+
+    print(code_version())
+
+
+def main() -> int:
+    """Run the command line; the exit code. What a user can mend is said in a line, without a traceback."""
+    try:
+        app()
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    except _mendable() as error:
+        console.print(f"commonground: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Return the errors that a user can do something about. Called once something has failed, so imports are cheap."""
+    import asyncpg
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from services.child import ChildFailedError
+    from services.embedded_postgres import NoBinariesError, PostgresFailedError
+    from services.embedded_postgres.account import UnsafePlaceError
+    from services.launcher import CannotStartError, GivingUpError
+    from services.replay.endpoints import EndpointsInvalidError
+
+    return (
+        UsageError, WeakSecretError, AlreadyRunningError, NoBinariesError, PostgresFailedError, UnsafePlaceError,
+        ChildFailedError, CannotStartError, GivingUpError, EndpointsInvalidError, asyncpg.PostgresError,
+        asyncpg.InterfaceError, SQLAlchemyError, OSError, ValueError,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
