@@ -11,6 +11,7 @@ from services.replay.api import API, Answer, pause
 from services.replay.calls import ReplayCall
 from services.replay.clock import SystemClock, parse_time
 from services.replay.draws import chance
+from services.replay.errands import Errands
 from services.replay.later import Later
 from services.replay.ledger import FINAL, Case, Ledger
 from services.replay.news import events_of
@@ -39,14 +40,14 @@ class CAD:
     cad_system: str
     run_id: str
     seed: int
-    group: asyncio.TaskGroup
+    errands: Errands
     heard_at: datetime | None = None
     """The system's time of the newest answer of the feed."""
     _cursor: str | None = None
     _desks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
 
-    async def report_all(self, calls: list[ReplayCall], speed: float) -> None:
-        """Report each call at its time, `speed` times faster than it came; return when the last one is answered."""
+    async def report_all(self, calls: list[ReplayCall], speed: float, done: asyncio.Event) -> None:
+        """Report each call at its time, `speed` times faster than it came; set `done` when the last one is answered."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         async with asyncio.TaskGroup() as reports:
@@ -55,6 +56,7 @@ class CAD:
                 if wait_s > 0:
                     await asyncio.sleep(wait_s)
                 reports.create_task(self.report(call))
+        done.set()
 
     async def report(self, call: ReplayCall, attempt: int = 1) -> Case:
         """Report one call; its case, whatever the answer."""
@@ -68,7 +70,7 @@ class CAD:
         if not answer.ok:
             case.kept = f"answered {answer.status}" if answer.status else f"no answer within {REPORT_WITHIN_S:.0f} s"
             self.ledger.did["kept_by_call_center"] += 1
-            self.group.create_task(self._cancel_when_possible(case, _CALLED_BACK))
+            self.errands.start(self._cancel_when_possible(case, _CALLED_BACK))
             return case
         self._learn_time(answer)
         case.reported_at = self.clock.now()
@@ -128,16 +130,16 @@ class CAD:
         if known is None:
             return
         for event in known.due():
-            self.group.create_task(self._happen(known, event))
+            self.errands.start(self._happen(known, event))
         self._ask_for_police(known)
         if known.status == "returned" and not known.returned_at_once and "return" not in known.acknowledging:
             known.acknowledging.add("return")
-            self.group.create_task(self._acknowledge(known, None))
+            self.errands.start(self._acknowledge(known, None))
         for notice in view.get("notices", ()):
             if notice.get("acknowledged_at") is None and notice["id"] not in known.acknowledging:
                 known.acknowledging.add(notice["id"])
                 self.ledger.did[f"notices {notice['kind']}"] += 1
-                self.group.create_task(self._acknowledge(known, notice["id"]))
+                self.errands.start(self._acknowledge(known, notice["id"]))
 
     async def _acknowledge(self, case: Case, notice_id: str | None) -> None:
         draw = chance(self.seed, case.call.key, case.attempt, "operator", notice_id is None)
@@ -172,7 +174,7 @@ class CAD:
         draw = chance(self.seed, case.call.key, "police")
         if draw.random() < self.script.cad.police_staged:
             delay_s = self.script.cad.police_staged_after.draw(draw).total_seconds()
-            self.group.create_task(self._happen(case, Later(do="police_staged", delay_s=delay_s)))
+            self.errands.start(self._happen(case, Later(do="police_staged", delay_s=delay_s)))
         else:
             self.ledger.did["police never came"] += 1
 
@@ -228,7 +230,7 @@ class CAD:
                 if due is not None and due + late < now:
                     case.taken_back = True
                     self.ledger.did["taken back at hand_back_by"] += 1
-                    self.group.create_task(self._cancel_when_possible(case, _CALLED_BACK))
+                    self.errands.start(self._cancel_when_possible(case, _CALLED_BACK))
 
     async def _cancel_when_possible(self, case: Case, reason: str) -> None:
         """Say again and again that the call center has the call, until the system has heard it or never knew the call."""

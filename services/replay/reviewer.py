@@ -9,7 +9,8 @@ from typing import Any, Final
 from services.replay.api import API, pause
 from services.replay.clock import SystemClock
 from services.replay.draws import chance
-from services.replay.ledger import Ledger
+from services.replay.errands import Errands
+from services.replay.ledger import Case, Ledger
 from services.replay.script import ReviewScript
 
 CORE_FOUR: Final = ("weapons", "violence", "injuries", "threats")
@@ -28,35 +29,35 @@ class Reviewers:
     script: ReviewScript
     ledger: Ledger
     seed: int
+    errands: Errands
     absent: Callable[[], bool] = lambda: False
     _taken: set[tuple[str, int]] = field(default_factory=set)
 
     async def run(self) -> None:
         """Read the queue and decide until cancelled."""
         desks = asyncio.Semaphore(max(1, self.script.count))
-        async with asyncio.TaskGroup() as group:
+        failures = 0
+        while True:
+            if self.script.count == 0 or self.absent():
+                await asyncio.sleep(0.2)
+                continue
+            answer = await self.api.request(
+                "intake", "GET", "/v1/calls?review=open&limit=100", token=self.token, timeout_s=3
+            )
+            if not answer.ok:
+                failures += 1
+                await pause(answer, min(failures, 3))
+                continue
             failures = 0
-            while True:
-                if self.script.count == 0 or self.absent():
-                    await asyncio.sleep(0.2)
-                    continue
-                answer = await self.api.request(
-                    "intake", "GET", "/v1/calls?review=open&limit=100", token=self.token, timeout_s=3
-                )
-                if not answer.ok:
-                    failures += 1
-                    await pause(answer, min(failures, 3))
-                    continue
-                failures = 0
-                for view in answer.body["items"]:
-                    sight = (view["id"], view["version"])
-                    if sight not in self._taken:
-                        self._taken.add(sight)
-                        group.create_task(self._review(view, desks, self.clock.now()))
-                await asyncio.sleep(max(_SHORTEST_READ_S, _READ_EVERY_S / self.clock.rate))
+            for view in answer.body["items"]:
+                sight = (view["id"], view["version"])
+                if sight not in self._taken:
+                    self._taken.add(sight)
+                    self.errands.start(self._review(view, desks, self.clock.now()))
+            await asyncio.sleep(max(_SHORTEST_READ_S, _READ_EVERY_S / self.clock.rate))
 
     async def _review(self, view: dict[str, Any], desks: asyncio.Semaphore, seen_at: datetime) -> None:
-        case = self.ledger.by_id.get(view["id"])
+        case = await self._case(view["id"])
         if case is None:
             return  # somebody else's call: not ours to decide
         draw = chance(self.seed, case.call.key, case.attempt, "review")
@@ -70,6 +71,14 @@ class Reviewers:
                 return
             civilian = case.call.could_go and willing < self.script.send_civilian
             await self._decide(view, civilian=civilian)
+
+    async def _case(self, call_id: str) -> Case | None:
+        """Return our case; the queue may show a call before the call center has read the answer to its report."""
+        for _ in range(20):
+            if (case := self.ledger.by_id.get(call_id)) is not None:
+                return case
+            await asyncio.sleep(0.05)
+        return None
 
     async def _decide(self, view: dict[str, Any], *, civilian: bool) -> None:
         body: dict[str, Any] = {"decision": "return", "reason": "Simulated: a civilian team is not the right answer."}
