@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 from fastapi import FastAPI, Header, Query
 from fastapi.responses import Response
@@ -123,8 +123,15 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
+class Tagged(NamedTuple):
+    """A body with a tag of its own, where not every difference between two bodies is news (then it is a weak one, `W/"…"`)."""
+
+    body: bytes
+    tag: str
+
+
 async def long_poll(
-    read: Callable[[], Awaitable[bytes]], *, hub: Hub, keys: tuple[str, ...], prefer: str | None, known: str | None
+    read: Callable[[], Awaitable[bytes | Tagged]], *, hub: Hub, keys: tuple[str, ...], prefer: str | None, known: str | None
 ) -> Response:
     """Answer with what `read` gives as JSON and its ETag; while that is the `known` one, wait for news of `keys` first.
 
@@ -135,8 +142,8 @@ async def long_poll(
     state = known
     while True:
         async with hub.listening(*keys) as news:
-            body = await read()
-            tag = etag(body)
+            answer = await read()
+            body, tag = answer if isinstance(answer, Tagged) else (answer, etag(answer))
             if state is None and patience:
                 state = tag
             left = deadline - asyncio.get_running_loop().time()

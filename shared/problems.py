@@ -76,14 +76,15 @@ def schemas() -> dict[str, Any]:
     return {**inner, "Problem": schema}
 
 
-def problem(name: str, status: int, title: str, detail: str, **facts: Any) -> JSONResponse:
-    """Return a problem response of the kind `name`."""
+def problem(name: str, status: int, title: str, detail: str, /, **facts: Any) -> JSONResponse:
+    """Return a problem response of the kind `name`; a fact cannot take the name of one of the four members of every problem."""
     headers: dict[str, str] = {}
     if status in {HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS}:
         headers["Retry-After"] = str(facts.get("retry_after_s", 1))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    body = {"type": URN + name, "title": title, "status": int(status), "detail": detail, **facts}
+    members = {"type": URN + name, "title": title, "status": int(status), "detail": detail}
+    body = {**members, **facts, **members}
     return JSONResponse(body, status_code=int(status), media_type=MEDIA_TYPE, headers=headers)
 
 

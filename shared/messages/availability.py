@@ -64,6 +64,8 @@ class HoldRequest(Message):
 
     team_id: UUID
     incident_id: UUID
+    restore: bool = False
+    """Put back the missing hold of a live assignment: the team's shift, duty and crew are not asked."""
 
 
 class Hold(Message):

@@ -1,0 +1,76 @@
+"""Who can go now: the snapshot that dispatch matches on."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from services.teams import queries
+from services.teams.api.deps import NOT_MODIFIED, scope_of, single
+from services.teams.api.views import hold_view
+from services.teams.records import Seen, TeamRecord
+from services.teams.scope import AVAILABILITY, Scope
+from shared.auth import Caller, Role, allow
+from shared.edge import IfNoneMatch, Prefer, Tagged, etag, long_poll
+from shared.messages.availability import Availability, Base, DoNotSend, TeamAvailability
+from shared.messages.base import Position
+from shared.problems import answers
+
+router = APIRouter(prefix="/v1/availability", tags=["availability"])
+
+
+def _item(team: TeamRecord, position: Seen | None) -> TeamAvailability:
+    lat_deg, lon_deg = team.base
+    rules = [DoNotSend.model_validate(rule) for rule in team.profile["do_not_send"]]
+    return TeamAvailability(
+        team_id=team.id,
+        team_name=team.profile["name"],
+        provider_id=team.provider_id,
+        offerable=team.standing.offerable,
+        reasons=list(team.standing.reasons),
+        disciplines=team.profile["disciplines"],
+        languages=team.profile["languages"],
+        catchment=team.profile["catchment"],
+        position=None
+        if position is None
+        else Position(lat_deg=position.lat_deg, lon_deg=position.lon_deg, at=position.at),
+        base=Base(lat_deg=lat_deg, lon_deg=lon_deg),
+        crew=len(team.standing.duty.crew),
+        minimum_crew=team.state.minimum_crew,
+        shift_ends_at=team.standing.shift_ends_at,
+        do_not_send=[rule for rule in rules if rule.until is None or rule.until > team.now],
+        hold=hold_view(team),
+    )
+
+
+def snapshot(teams: list[TeamRecord]) -> Tagged:
+    """Return the body with the positions of this instant, and the tag of the body with those of ten seconds ago."""
+    live = Availability(items=[_item(team, team.position) for team in teams]).model_dump_json().encode()
+    if all(team.position == team.settled for team in teams):
+        return Tagged(live, f"W/{etag(live)}")
+    settled = Availability(items=[_item(team, team.settled) for team in teams]).model_dump_json().encode()
+    return Tagged(live, f"W/{etag(settled)}")
+
+
+@router.get(
+    "", summary="Teams that may be offered work now", response_model=Availability, responses=answers() | NOT_MODIFIED
+)
+async def read_availability(
+    request: Request,
+    caller: Annotated[Caller, allow(Role.SERVICE, Role.SUPERVISOR)],
+    *,
+    all_: Annotated[
+        bool, Query(alias="all", description="Every team not retired, with why it may not be offered work.")
+    ] = False,
+    prefer: Prefer = None,
+    if_none_match: IfNoneMatch = None,
+) -> Response:
+    """Return a snapshot of one instant. Its `ETag` changes with duty, shift, hold and crew at once, with positions every 10 s at most."""
+    scope: Scope = scope_of(request, caller)
+
+    async def read() -> Tagged:
+        async with single(request) as unit:
+            teams = await queries.teams_in_service(unit.conn, scope)
+        return snapshot([team for team in teams if all_ or team.standing.offerable])
+
+    return await long_poll(read, hub=request.app.state.hub, keys=(AVAILABILITY,), prefer=prefer, known=if_none_match)

@@ -1,0 +1,164 @@
+"""Read-only views. Each function is one statement; a team and everything about how it stands come from one row."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import RowMapping, Select, Text, and_, bindparam, cast, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.teams.domain.holds import HoldState
+from services.teams.records import TeamRecord, team_record
+from services.teams.scope import Scope
+from services.teams.tables import SCHEMA, duty, hold, position, provider, shift_plan, team, team_event
+from shared.clock import clock
+from shared.errors import NotFound
+
+_NOW: Final = select(clock(SCHEMA)).scalar_subquery()
+"""Evaluated once per statement, so that all teams are judged at one instant."""
+_TEAMS: Final[Select[Any]] = (
+    select(
+        *team.c,
+        duty.c.status, duty.c.crew, duty.c.until, duty.c.reason, duty.c.since, duty.c.held_by, duty.c.revision,
+        duty.c.version.label("duty_version"),
+        cast(shift_plan.c.plan, Text).label("plan"), shift_plan.c.version.label("shifts_version"),
+        hold.c.incident_id, hold.c.held_at,
+        position.c.lat_deg, position.c.lon_deg, position.c.at.label("position_at"), position.c.received_at,
+        position.c.settled_lat_deg, position.c.settled_lon_deg, position.c.settled_at,
+        _NOW.label("now"),
+    )
+    .join(duty, duty.c.team_id == team.c.id)
+    .join(shift_plan, shift_plan.c.team_id == team.c.id)
+    .outerjoin(hold, hold.c.assignment_id == duty.c.held_by)
+    .outerjoin(position, position.c.team_id == team.c.id)
+    .where(team.c.jurisdiction == bindparam("jurisdiction"))
+)  # fmt: skip
+_TEAM: Final = _TEAMS.where(team.c.id == bindparam("team_id"))
+_NOT_RETIRED: Final = _TEAMS.where(team.c.retired_at.is_(None)).order_by(team.c.name, team.c.id)
+_NOT_RETIRED_OF_PROVIDER: Final = _NOT_RETIRED.where(team.c.provider_id == bindparam("provider_id"))
+_HOLD: Final = select(*hold.c).where(
+    hold.c.assignment_id == bindparam("assignment_id"), hold.c.jurisdiction == bindparam("jurisdiction")
+)
+
+
+async def find_team(conn: AsyncConnection, scope: Scope, team_id: UUID) -> TeamRecord:
+    """Return the team. Raises NotFound also for one that the caller may not see."""
+    given = {"jurisdiction": scope.jurisdiction, "team_id": team_id}
+    row = (await conn.execute(_TEAM, given)).mappings().one_or_none()
+    if row is None or not scope.sees(team_id, row["provider_id"]):
+        raise NotFound("There is no such team.")
+    return team_record(row)
+
+
+async def teams_in_service(conn: AsyncConnection, scope: Scope) -> list[TeamRecord]:
+    """Return every team that is not retired and that the caller may see, by name."""
+    statement = _NOT_RETIRED if scope.provider_id is None else _NOT_RETIRED_OF_PROVIDER
+    given: dict[str, Any] = {"jurisdiction": scope.jurisdiction, "provider_id": scope.provider_id}
+    if scope.provider_id is None:
+        del given["provider_id"]
+    return [team_record(row) for row in (await conn.execute(statement, given)).mappings()]
+
+
+async def list_teams(
+    conn: AsyncConnection,
+    scope: Scope,
+    *,
+    after: tuple[str, UUID] | None,
+    limit: int,
+    provider_id: UUID | None,
+    retired: bool,
+) -> list[TeamRecord]:
+    """Return a page of teams by name, retired ones only where asked for."""
+    statement = _TEAMS.order_by(team.c.name, team.c.id).limit(limit)
+    if not retired:
+        statement = statement.where(team.c.retired_at.is_(None))
+    for wanted in {provider_id, scope.provider_id} - {None}:
+        statement = statement.where(team.c.provider_id == wanted)
+    if after is not None:
+        statement = statement.where(tuple_(team.c.name, team.c.id) > after)
+    rows = await conn.execute(statement, {"jurisdiction": scope.jurisdiction})
+    return [team_record(row) for row in rows.mappings()]
+
+
+async def find_provider(conn: AsyncConnection, scope: Scope, provider_id: UUID) -> RowMapping:
+    """Return the provider's row. Raises NotFound also for one that the caller may not see."""
+    statement = select(*provider.c).where(provider.c.jurisdiction == scope.jurisdiction, provider.c.id == provider_id)
+    row = (await conn.execute(statement)).mappings().one_or_none()
+    if row is None or scope.provider_id not in {None, provider_id}:
+        raise NotFound("There is no such provider.")
+    return row
+
+
+async def provider_in_service(conn: AsyncConnection, scope: Scope, provider_id: UUID) -> UUID | None:
+    """Return the provider's id if it is there and not retired."""
+    statement = select(provider.c.id).where(
+        provider.c.jurisdiction == scope.jurisdiction, provider.c.id == provider_id, provider.c.retired_at.is_(None)
+    )
+    return (await conn.execute(statement)).scalar_one_or_none()
+
+
+async def list_providers(
+    conn: AsyncConnection, scope: Scope, *, after: tuple[str, UUID] | None, limit: int, retired: bool
+) -> Sequence[RowMapping]:
+    """Return a page of providers by name, retired ones only where asked for."""
+    statement = (
+        select(*provider.c)
+        .where(provider.c.jurisdiction == scope.jurisdiction)
+        .order_by(provider.c.name, provider.c.id)
+        .limit(limit)
+    )
+    if not retired:
+        statement = statement.where(provider.c.retired_at.is_(None))
+    if scope.provider_id is not None:
+        statement = statement.where(provider.c.id == scope.provider_id)
+    if after is not None:
+        statement = statement.where(tuple_(provider.c.name, provider.c.id) > after)
+    return (await conn.execute(statement)).mappings().all()
+
+
+async def has_teams(conn: AsyncConnection, scope: Scope, provider_id: UUID) -> bool:
+    """Say whether the provider has a team that is not retired."""
+    statement = select(team.c.id).where(
+        team.c.jurisdiction == scope.jurisdiction, team.c.provider_id == provider_id, team.c.retired_at.is_(None)
+    )
+    return (await conn.execute(statement.limit(1))).first() is not None
+
+
+async def find_hold(conn: AsyncConnection, scope: Scope, assignment_id: UUID) -> HoldState | None:
+    """Return what is stored under a hold's id, or None."""
+    given = {"jurisdiction": scope.jurisdiction, "assignment_id": assignment_id}
+    row = (await conn.execute(_HOLD, given)).one_or_none()
+    return None if row is None else as_hold(row)
+
+
+def as_hold(row: Any) -> HoldState:
+    """Return the hold of a row that has the columns of `hold`; rows of different statements have different types."""
+    return HoldState(row.assignment_id, row.team_id, row.incident_id, row.held_at, row.released_at)
+
+
+async def live_holds(conn: AsyncConnection, scope: Scope) -> list[tuple[HoldState, datetime]]:
+    """Return the live holds, oldest first, each with the instant at which all were read."""
+    statement = (
+        select(*hold.c, _NOW.label("now"))
+        .where(hold.c.jurisdiction == scope.jurisdiction, hold.c.released_at.is_(None))
+        .order_by(hold.c.held_at, hold.c.assignment_id)
+    )
+    if scope.provider_id is not None:
+        statement = statement.join(team, and_(team.c.id == hold.c.team_id, team.c.provider_id == scope.provider_id))
+    return [(as_hold(row), row.now) for row in await conn.execute(statement)]
+
+
+async def history(
+    conn: AsyncConnection, scope: Scope, team_id: UUID, *, before: int | None, limit: int
+) -> Sequence[RowMapping]:
+    """Return a page of the team's history, newest first."""
+    statement = (
+        select(*team_event.c)
+        .where(team_event.c.jurisdiction == scope.jurisdiction, team_event.c.team_id == team_id)
+        .order_by(team_event.c.seq.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        statement = statement.where(team_event.c.seq < before)
+    return (await conn.execute(statement)).mappings().all()

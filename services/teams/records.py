@@ -1,0 +1,130 @@
+"""What the queries give: a team as stored, and how it stands now. Also the stored form of a shift plan."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import RowMapping
+
+from services.teams.domain.availability import Standing, TeamState, standing
+from services.teams.domain.duty import Duty, DutyStatus
+from services.teams.domain.holds import HoldState
+from services.teams.domain.shifts import Plan, Span, Weekly
+
+SETTLES_EVERY_S: Final = 10
+"""Positions change the ETag of availability at most this often: at the ends of these slices of time."""
+
+
+class Seen(NamedTuple):
+    """A position, and when the team was seen there by its own clock."""
+
+    lat_deg: float
+    lon_deg: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TeamRecord:
+    """One team: its profile, duty, shifts, hold and position, read in one statement at `now`."""
+
+    id: UUID
+    provider_id: UUID
+    profile: Mapping[str, Any]
+    """The columns of `team`."""
+    state: TeamState
+    duty_since: datetime
+    duty_version: int
+    shifts_version: int
+    revision: int
+    hold: HoldState | None
+    position: Seen | None
+    settled: Seen | None
+    """The position that the ETag counts."""
+    now: datetime
+    standing: Standing
+
+    @property
+    def base(self) -> tuple[float, float]:
+        """Latitude and longitude of the base in degrees."""
+        return self.profile["base_lat_deg"], self.profile["base_lon_deg"]
+
+    @property
+    def roster(self) -> frozenset[str]:
+        """The ids of the team's members."""
+        return frozenset(member["id"] for member in self.profile["members"])
+
+
+def team_record(row: RowMapping) -> TeamRecord:
+    """Return the record of a row of `queries`."""
+    state = TeamState(
+        retired=row["retired_at"] is not None,
+        duty=Duty(DutyStatus(row["status"]), tuple(row["crew"]), row["until"], row["reason"]),
+        minimum_crew=row["minimum_crew"],
+        plan=read_plan(row["plan"]),
+        held_by=row["held_by"],
+    )
+    hold = (
+        HoldState(row["held_by"], row["id"], row["incident_id"], row["held_at"], None)
+        if row["held_by"] is not None
+        else None
+    )
+    position, settled = _positions(row)
+    return TeamRecord(
+        id=row["id"],
+        provider_id=row["provider_id"],
+        profile=dict(row),
+        state=state,
+        duty_since=row["since"],
+        duty_version=row["duty_version"],
+        shifts_version=row["shifts_version"],
+        revision=row["revision"],
+        hold=hold,
+        position=position,
+        settled=settled,
+        now=row["now"],
+        standing=standing(state, row["now"]),
+    )
+
+
+def _positions(row: RowMapping) -> tuple[Seen | None, Seen | None]:
+    if row["position_at"] is None:
+        return None, None
+    live = Seen(row["lat_deg"], row["lon_deg"], row["position_at"])
+    if row["received_at"].timestamp() // SETTLES_EVERY_S != row["now"].timestamp() // SETTLES_EVERY_S:
+        return live, live
+    if row["settled_at"] is None:
+        return live, None
+    return live, Seen(row["settled_lat_deg"], row["settled_lon_deg"], row["settled_at"])
+
+
+@lru_cache(maxsize=8192)
+def read_plan(stored: str) -> Plan:
+    """Return the plan of its stored JSON text."""
+    parts = json.loads(stored)
+
+    def spans(name: str) -> tuple[Span, ...]:
+        return tuple(Span(*(datetime.fromisoformat(moment) for moment in pair)) for pair in parts.get(name, ()))
+
+    return Plan(tuple(Weekly(*shift) for shift in parts.get("weekly", ())), spans("dated"), spans("off"))
+
+
+def stored_plan(plan: Plan) -> dict[str, Any]:
+    """Return the JSON value under which a plan is stored."""
+
+    def spans(given: tuple[Span, ...]) -> list[list[str]]:
+        return [[moment.isoformat() for moment in span] for span in given]
+
+    return {
+        "weekly": [[shift.weekday, shift.from_minute, shift.to_minute, shift.zone] for shift in plan.weekly],
+        "dated": spans(plan.dated),
+        "off": spans(plan.off),
+    }
+
+
+def age(now: datetime, since: datetime) -> timedelta:
+    """Return how long ago `since` was; never negative, also after the clock stepped back."""
+    return max(now - since, timedelta(0))
