@@ -16,13 +16,14 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from migrations.clock import create_clock, drop_clock
 from migrations.grants import grant_history, grant_sequence, grant_state
 from services.credentials import WeakSecretError, derive, scram_verifier
-from services.migrate import head, migrate, set_clock
+from services.migrate import alembic_config, head, migrate, set_clock
 from services.servers import SERVICES, Server, as_text, login_role, one_server, owner_role
 from shared.db import migration_engine
 from tests import pg
@@ -65,6 +66,11 @@ def test_revision_files_say_when_whose_and_what(service: str, repository: Path) 
     assert [
         name for name in names if not re.fullmatch(rf"\d{{4}}_\d\d_\d\d_\d{{4}}_{service}_[a-z0-9_]+\.py", name)
     ] == []
+
+
+@pytest.mark.parametrize("service", WITH_REVISIONS)
+def test_the_newest_revision_is_the_one_that_alembic_would_go_to(service: str) -> None:
+    assert head(service) == ScriptDirectory.from_config(alembic_config(service)).get_current_head()
 
 
 @pytest.mark.parametrize("service", WITH_REVISIONS)
