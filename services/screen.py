@@ -15,6 +15,11 @@ from services.tokens import Tokens
 ROLES: Final = ("cad", "reviewer", "supervisor", "admin", "auditor", "service")
 
 
+def seeded(report: Any) -> str:
+    """Return one line about what the starter city added."""
+    return escape(str(report))
+
+
 def course(course: Course) -> str:
     """Return one line of markup about a call of the proof."""
     mark = "[green]✓[/]" if course.ok else "[red]✗[/]"
