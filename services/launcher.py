@@ -4,10 +4,9 @@ import asyncio
 import signal
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Final
 
 import asyncpg
@@ -16,7 +15,7 @@ from rich.console import Console
 from services import proof, screen
 from services.child import Child
 from services.credentials import token_secret
-from services.embedded_postgres import EmbeddedPostgres
+from services.embedded_postgres import EmbeddedPostgres, recorded_dsn
 from services.home import Home
 from services.migrate import Migrated, migrate
 from services.processes import port_is_free
@@ -70,6 +69,14 @@ def ports_of(options: Options, environment: Mapping[str, str]) -> dict[str, list
             f"or one with {taken[0][0].upper()}_PORT=<number>."
         )
     return ports
+
+
+def intake_dsn(home: Home, environment: Mapping[str, str]) -> str:
+    """Return how to reach intake's rows in the installation that `home` or the environment names."""
+    if named := servers(environment):
+        return as_text(named["intake"].login or named["intake"].migrating)
+    embedded = one_server(recorded_dsn(home.postgres))["intake"]
+    return embedded.login_dsn(home.secret(environment), with_roles=True)
 
 
 def up(options: Options, environment: Mapping[str, str], console: Console) -> int:
@@ -162,10 +169,10 @@ class _Up:
             migrated = await migrate(where, secret)
             self._say_migrated(migrated)
             logins = {service: done.login_dsn for service, done in migrated.items()}
-            now = await self._arrange_clock(logins)
+            clock = await self._arrange_clock(logins)
             async with System(replace(self._plan, dsns=logins)) as system:
                 self._told(f"intake, dispatch and teams answer ({self._options.replicas} of each)")
-                return await self._with(system, logins["intake"], now)
+                return await self._with(system, logins["intake"], clock)
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise
@@ -178,8 +185,8 @@ class _Up:
             for line in done.lost:
                 self._told(f"[yellow]{line}[/]")
 
-    async def _arrange_clock(self, logins: Mapping[str, str]) -> Callable[[], datetime]:
-        """Set the services' clocks; a function that tells their time."""
+    async def _arrange_clock(self, logins: Mapping[str, str]) -> SystemClock:
+        """Set the services' clocks; their time, as far as we can tell it."""
         rate = self._options.time_rate
         try:
             ahead = await arrange_clock(self._plan.admins, logins, rate)
@@ -197,20 +204,20 @@ class _Up:
             clock.learn(says, asked_at=asked, answered_at=time.monotonic())
         finally:
             await connection.close()
-        return clock.now
+        return clock
 
-    async def _with(self, system: System, intake_dsn: str, now: Callable[[], datetime]) -> int:
+    async def _with(self, system: System, intake_dsn: str, clock: SystemClock) -> int:
         watching = asyncio.create_task(self._watch(system))
         api = API({service: system.addresses(service) for service in SERVICES})
         try:
-            return await self._seed_prove_and_stay(system, api, intake_dsn, now, watching)
+            return await self._seed_prove_and_stay(system, api, intake_dsn, clock, watching)
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
             await api.close()
 
     async def _seed_prove_and_stay(
-        self, system: System, api: API, intake_dsn: str, now: Callable[[], datetime], watching: asyncio.Task[None]
+        self, system: System, api: API, intake_dsn: str, clock: SystemClock, watching: asyncio.Task[None]
     ) -> int:
         from services.starter_city.seed import seed  # geometry takes its time to load, and the services start meanwhile
 
@@ -218,10 +225,10 @@ class _Up:
         self._told(screen.seeded(seeded))
         teams = await every_team(api, system)
         self._options.home.write_endpoints(endpoints(system, teams, self._options.time_rate))
-        tablets = Tablets(api, system.tokens, seeded.team_ids, now=now, time_rate=self._options.time_rate)
+        tablets = Tablets(api, system.tokens, seeded.team_ids, clock)
         try:
             self._told(f"{await tablets.start()} starter teams are present, each with a simulated tablet")
-            if not await self._prove(system, api, now):
+            if not await self._prove(system, api, clock):
                 if self._options.once:
                     return 1
             elif self._options.once:
@@ -239,8 +246,10 @@ class _Up:
             await tablets.stop()
         return 1
 
-    async def _prove(self, system: System, api: API, now: Callable[[], datetime]) -> bool:
-        courses = await proof.prove(api, system.tokens, now=now, told=lambda course: self._told(screen.course(course)))
+    async def _prove(self, system: System, api: API, clock: SystemClock) -> bool:
+        courses = await proof.prove(
+            api, system.tokens, now=clock.now, told=lambda course: self._told(screen.course(course))
+        )
         proved = all(course.ok for course in courses)
         if not proved:
             self._told(f"[red]The proof failed.[/] What the services said is in {self._options.home.logs}")

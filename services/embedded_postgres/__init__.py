@@ -5,7 +5,14 @@ as root they add a user and open every parent directory up to `/`, and they leak
 """
 
 from services.embedded_postgres.binaries import Binaries, NoBinariesError, binaries
-from services.embedded_postgres.server import DURABLE, THROW_AWAY, EmbeddedPostgres, PostgresFailedError, Profile
+from services.embedded_postgres.server import (
+    DURABLE,
+    THROW_AWAY,
+    EmbeddedPostgres,
+    PostgresFailedError,
+    Profile,
+    recorded_dsn,
+)
 
 __all__ = [
     "DURABLE",
@@ -16,4 +23,5 @@ __all__ = [
     "PostgresFailedError",
     "Profile",
     "binaries",
+    "recorded_dsn",
 ]

@@ -38,6 +38,20 @@ _PASSING_FAULTS: Final = ("pre-existing shared memory block", "lock file", "Addr
 """What the log says when the remains of a killed server are still going away, or another program took the port."""
 
 
+def recorded_dsn(home: Path) -> str:
+    """Return how the superuser reaches the server that another process runs on `home`. Raises PostgresFailedError."""
+    try:
+        return _dsn(json.loads((home / "server.json").read_text()), DATABASE)
+    except FileNotFoundError:
+        raise PostgresFailedError(
+            f"There is no embedded PostgreSQL in {home}. Start a system first: make run"
+        ) from None
+
+
+def _dsn(record: Mapping[str, Any], database: str) -> str:
+    return f"postgresql://{SUPERUSER}:{record['password']}@127.0.0.1:{record['port']}/{database}"
+
+
 class PostgresFailedError(RuntimeError):
     """PostgreSQL could not be initialised, started or stopped; the message ends with its own last words."""
 
@@ -115,7 +129,7 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str = DATABASE) -> str:
         """How the superuser reaches `database`."""
-        return f"postgresql://{SUPERUSER}:{self._record['password']}@127.0.0.1:{self._record['port']}/{database}"
+        return _dsn(self._record, database)
 
     def start(self) -> None:
         """Return when the server answers. Raises PostgresFailedError, NoBinariesError or AlreadyRunningError."""
