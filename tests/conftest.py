@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,8 +12,10 @@ import hypothesis
 import pytest
 
 from services.embedded_postgres import EmbeddedPostgres
+from services.system import System
 from shared.db import Database
 from tests import pg
+from tests.systems import StartSystem, running_system
 
 _SERVER: Final = pytest.StashKey[EmbeddedPostgres]()
 _DSN_VARIABLE: Final = "COMMONGROUND_TEST_SERVER"
@@ -106,6 +109,30 @@ async def teams_db(database_dsns: Mapping[str, str]) -> AsyncIterator[Database]:
     """The teams service's database as that service itself opens it, empty."""
     async for db in _opened(database_dsns, "teams"):
         yield db
+
+
+@pytest.fixture(scope="session")
+async def shared_system(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """One system for all tests of this worker; ask for `system`."""
+    async with running_system(postgres_dsn, tmp_path_factory.mktemp("logs")) as running:
+        yield running
+
+
+@pytest.fixture
+async def system(shared_system: System) -> AsyncIterator[System]:
+    """A running system, two replicas of each service, with the starter city; whatever a test breaks is mended after it."""
+    yield shared_system
+    await shared_system.make_whole()
+
+
+@pytest.fixture
+def start_system(postgres_dsn: str, tmp_path: Path) -> StartSystem:
+    """`async with start_system(replicas=1, settings={...}) as system:` for a system of the test's own."""
+
+    def start(**wishes: Any) -> AbstractAsyncContextManager[System]:
+        return running_system(postgres_dsn, tmp_path / "logs", **wishes)
+
+    return start
 
 
 @pytest.fixture(scope="session")
