@@ -1,0 +1,1 @@
+"""The HTTP edge of intake: routers, bodies and problems."""

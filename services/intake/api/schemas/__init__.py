@@ -1,0 +1,1 @@
+"""Bodies of intake's requests and answers."""

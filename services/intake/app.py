@@ -1,0 +1,88 @@
+"""The composition root: reads the settings, builds the parts, and wires them; the only place that does."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.intake import sweeps
+from services.intake.api import calls, inward
+from services.intake.api.problems import PROBLEMS
+from services.intake.commands.desk import Desk
+from services.intake.commands.maps import Maps
+from services.intake.commands.protocols import Protocols
+from services.intake.peers import Dispatch
+from services.intake.settings import CODE_VERSION, Settings
+from services.intake.tables import SCHEMA, alert, idempotency_key
+from shared import alerts, health
+from shared.db import Database
+from shared.edge import application
+from shared.peer import Peer
+from shared.wake import Hub
+
+DESCRIPTION: Final = (
+    "The service that a CAD talks to: reports, updates, reviews, returns. It decides who may go, and answers for every "
+    "call until the call is final."
+)
+
+
+def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastAPI:
+    """Return the service as an ASGI application; nothing is opened before its lifespan begins.
+
+    `dispatch` replaces the client of the real one, for tests.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await _open(app, settings, dispatch, stack)
+            yield
+
+    app = application(
+        title="Common Ground: intake", description=DESCRIPTION, version=CODE_VERSION, table=PROBLEMS, lifespan=lifespan
+    )
+    app.state.token_secret = settings.token_secret.get_secret_value()
+    app.state.idempotency_table = idempotency_key
+    for router in (inward.router, calls.router, alerts.alerts_router(alert)):
+        app.include_router(router)
+    app.include_router(health.health_router(*_checks(app)))
+    return app
+
+
+async def _open(app: FastAPI, settings: Settings, dispatch: Dispatch | None, stack: AsyncExitStack) -> None:
+    """Build the parts, start the loops, and leave on `stack` how to end them, the last begun first."""
+    dsn = str(settings.database_dsn)
+    db = Database(dsn, application="intake", pool_size=settings.pool_size)
+    stack.push_async_callback(db.close)
+    peer = dispatch or Dispatch(
+        Peer(settings.dispatch_url, token_secret=settings.token_secret.get_secret_value(), service="intake")
+    )
+    stack.push_async_callback(peer.close)
+    hub = Hub(db.dsn, "intake_news")
+    await hub.start()
+    stack.push_async_callback(hub.stop)
+    protocols = Protocols()
+    await protocols.load(db)
+    relay = sweeps.wish_relay(db, lambda: app.state.desk, peer, settings.time_rate)
+    desk = Desk(settings, protocols, Maps(), hub, relay.soon)
+    app.state.db, app.state.hub, app.state.desk, app.state.dispatch = db, hub, desk, peer
+    relay.start()
+    stack.push_async_callback(relay.stop)
+    for loop in sweeps.loops(db, desk, peer):
+        loop.start()
+        stack.push_async_callback(loop.stop)
+
+
+def _checks(app: FastAPI) -> tuple[dict[str, health.Check], dict[str, health.Check]]:
+    """Return what the service cannot work without, and what it is only worse without."""
+
+    async def database() -> str | None:
+        return await health.database_check(app.state.db, SCHEMA, None)()
+
+    async def dispatch() -> str | None:
+        return None if await app.state.dispatch.ready() else "dispatch does not answer"
+
+    return {"database": database}, {"dispatch": dispatch}
+
+

@@ -1,0 +1,40 @@
+"""Bringing dispatch to what intake wants for a call, and taking in what it answers."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from services.intake.commands.desk import Desk
+from services.intake.commands.progress import progress
+from services.intake.domain.call import Wanted
+from services.intake.peers import Dispatch
+from services.intake.store import wishes
+from services.intake.tables import alert
+from shared import alerts
+from shared.db import Database
+
+LATE_WITHDRAWAL = "withdrawal_unconfirmed"
+
+
+async def due(db: Database, desk: Desk) -> list[UUID]:
+    """Return the calls whose wish is to be sent, withdrawals first."""
+    async with db.autocommit() as unit:
+        retry = timedelta(seconds=wishes.RETRY.total_seconds() * max(1.0, desk.settings.time_rate))
+        return await wishes.claim(unit.conn, desk.jurisdiction, retry)
+
+
+async def deliver(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -> None:
+    """Send the call's current wish, record that dispatch has it, and apply the view that it answers with.
+
+    Raises whatever keeps dispatch from answering; the wish then stays due.
+    """
+    async with db.autocommit() as unit:
+        wish = await wishes.read(unit.conn, call_id)
+    if wish is None:
+        return
+    view = await dispatch.put_wish(wish)
+    async with db.autocommit() as unit:
+        await wishes.confirm(unit.conn, call_id, wish.seq)
+        if wish.wanted == Wanted.WITHDRAWN and wish.alerted_seq == wish.seq:
+            await alerts.resolve(unit.conn, alert, call_id, LATE_WITHDRAWAL)
+            desk.tell_alerts(unit)
+        await progress(unit, desk, call_id, view)

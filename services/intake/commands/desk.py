@@ -1,0 +1,51 @@
+"""What every command needs besides its unit of work: settings, the protocols and maps that this process knows, and whom to wake."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from services.intake.commands.maps import Maps
+from services.intake.commands.protocols import Protocols
+from services.intake.settings import Settings
+from services.intake.store.calls import Call
+from shared import alerts
+from shared.db import Unit
+from shared.wake import Hub
+
+QUEUE = "queue"
+"""The hub's key of the reviewers' queue."""
+FEED = "feed"
+"""The hub's key of all changes; `feed:<cad_system>` is that of one CAD's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The collaborators of a command; one per process."""
+
+    settings: Settings
+    protocols: Protocols
+    maps: Maps
+    hub: Hub
+    send_soon: Callable[[UUID], None]
+    """Sends a call's wish now; never blocks, never raises."""
+
+    @property
+    def jurisdiction(self) -> str:
+        return self.settings.jurisdiction
+
+    def local(self, at: datetime) -> datetime:
+        """Return `at` by the jurisdiction's wall clock."""
+        return at.astimezone(ZoneInfo(self.settings.timezone))
+
+    def tell(self, unit: Unit, call: Call, *, wish: bool = False) -> None:
+        """After the commit: wake whoever waits for this call, and send its wish if there is a new one."""
+        keys = (f"call:{call.id}", f"{FEED}:{call.cad_system}", FEED, QUEUE)
+        unit.then(lambda: self.hub.wake(*keys))
+        if wish:
+            unit.then(lambda: self.send_soon(call.id))
+
+    def tell_alerts(self, unit: Unit) -> None:
+        """After the commit: wake whoever watches the alerts."""
+        unit.then(lambda: self.hub.wake(alerts.KEY))

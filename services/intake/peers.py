@@ -1,0 +1,85 @@
+"""Dispatch, as intake sees it."""
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from services.intake.store.wishes import WishToSend
+from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress
+from shared.peer import Peer, PeerSilentError, Reply
+from shared.problems import URN
+
+
+class DispatchRefused(Exception):
+    """Dispatch answered, but not with what was asked for; the message names the status only."""
+
+
+class IncidentUnknown(Exception):
+    """Dispatch has no incident for that call."""
+
+
+@dataclass(frozen=True, slots=True)
+class WishesMissing:
+    """Dispatch's database was restored: it has applied fewer wishes than intake has seen it apply."""
+
+    answer: HeartbeatAnswer
+
+
+class Dispatch:
+    """What intake asks of dispatch. Raises PeerSilentError when no answer came: whether it acted is unknown."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def put_wish(self, wish: WishToSend) -> Progress:
+        """Tell dispatch what intake wants for a call now; return dispatch's whole view of it. Any 2xx confirms the `seq`."""
+        body = {
+            "seq": wish.seq,
+            "wanted": wish.wanted,
+            "may_offer": wish.may_offer,
+            "may_depart": wish.may_depart,
+            "reason": wish.reason,
+            "facts": wish.facts,
+        }
+        return _progress(await self._peer.request("PUT", f"/v1/incidents/{wish.call_id}", json=body))
+
+    async def get_incident(self, call_id: UUID, *, timeout_s: float) -> Progress:
+        """Return dispatch's view of a call. Raises IncidentUnknown if it has none."""
+        reply = await self._peer.request("GET", f"/v1/incidents/{call_id}", timeout_s=timeout_s)
+        if reply.status == HTTPStatus.NOT_FOUND:
+            raise IncidentUnknown
+        return _progress(reply)
+
+    async def beat(self, heartbeat: Heartbeat) -> HeartbeatAnswer | WishesMissing:
+        """Tell dispatch that intake lives, and return its time and its count of applied wishes."""
+        reply = await self._peer.request("PUT", "/v1/heartbeat", json=heartbeat.model_dump(mode="json"))
+        try:
+            if reply.status == HTTPStatus.CONFLICT and reply.body.get("type") == URN + "wishes-missing":
+                return WishesMissing(HeartbeatAnswer.model_validate(reply.body))
+            if reply.ok:
+                return HeartbeatAnswer.model_validate(reply.body)
+        except (ValidationError, AttributeError) as error:
+            raise DispatchRefused("an unreadable answer to a heartbeat") from error
+        raise DispatchRefused(f"{reply.status} to a heartbeat")
+
+    async def ready(self) -> bool:
+        """Say whether dispatch's process answers at all."""
+        return await self._peer.ready()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._peer.close()
+
+
+def _progress(reply: Reply) -> Progress:
+    if not reply.ok:
+        raise DispatchRefused(f"{reply.status} about an incident")
+    try:
+        return Progress.model_validate(reply.body)
+    except ValidationError as error:
+        raise DispatchRefused("an unreadable view of an incident") from error
+
+
+__all__ = ["Dispatch", "DispatchRefused", "IncidentUnknown", "PeerSilentError", "WishesMissing"]

@@ -1,0 +1,51 @@
+"""All that the intake service reads from its environment (prefix INTAKE_)."""
+
+from datetime import timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, PostgresDsn, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CODE_VERSION: Final = "0.1.0"
+"""The version of this code, kept with every decision that it makes."""
+
+
+def _known_zone(name: str) -> str:
+    ZoneInfo(name)
+    return name
+
+
+class Settings(BaseSettings):
+    """Operational knobs; what is safe is policy and stands in the protocol and the plans, not here."""
+
+    model_config = SettingsConfigDict(env_prefix="INTAKE_", frozen=True)
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8001
+    database_dsn: PostgresDsn
+    token_secret: SecretStr
+    jurisdiction: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")] = "los-angeles"
+    dispatch_url: str = "http://127.0.0.1:8002"
+    """One address, or several separated by commas (replicas)."""
+    time_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """How many times faster than real time the database's clock runs; periods of loops are divided by it."""
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
+    """The wall clock by which the plans' opening hours are meant."""
+    pool_size: Annotated[int, Field(ge=2, le=100)] = 10
+    review_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
+    """How long a reviewer has before a call goes back (or a team is withdrawn)."""
+    reviewer_silent_after: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
+    """Without a reading of the queue for so long there is no reviewer, and calls for one go back at once."""
+    acknowledge_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=30)
+    """How long the CAD has to say that a return or a notice has reached a person, before each alert."""
+    hand_back_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=120)
+    dispatch_grace: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=30)
+    """What intake adds to dispatch's deadline before it acts itself; also dispatch's time for a first report."""
+    dispatch_silent_after: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
+    """Without an answer to a heartbeat for so long, calls that no team has accepted go back."""
+    withdrawal_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=5)
+    """A withdrawal that is not confirmed by then is an alert and a notice to the CAD."""
+    resend_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(hours=48)
+    """How old a wish may be that is sent again after dispatch's database was restored."""

@@ -1,0 +1,151 @@
+"""The outbox of wishes: which are due, what they say now, and that dispatch has them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Interval, Text, Uuid, bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+RETRY: Final = timedelta(seconds=1)
+"""How soon a wish that was not confirmed is due again; by the service's clock."""
+
+
+class WishToSend(NamedTuple):
+    """What dispatch must hear of a call now."""
+
+    call_id: UUID
+    seq: int
+    wanted: str
+    may_offer: bool
+    may_depart: bool
+    reason: str | None
+    facts: Mapping[str, Any] | None
+    alerted_seq: int
+
+
+_CLAIM: Final = text(
+    """
+    UPDATE intake.wish SET next_try_at = intake.clock() + :retry, tries = tries + 1
+    WHERE call_id IN (
+        SELECT call_id FROM intake.wish
+        WHERE jurisdiction = :jurisdiction AND next_try_at <= (SELECT intake.clock())
+        ORDER BY wanted = 'withdrawn' DESC, next_try_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ) RETURNING call_id, wanted
+    """
+).bindparams(bindparam("jurisdiction", type_=Text), bindparam("retry", type_=Interval))
+
+
+async def claim(conn: AsyncConnection, jurisdiction: str, retry: timedelta) -> list[UUID]:
+    """Return the calls whose wish is due, withdrawals first, and put their next try off by `retry`."""
+    rows = (await conn.execute(_CLAIM, {"jurisdiction": jurisdiction, "retry": retry})).all()
+    return [row.call_id for row in sorted(rows, key=lambda row: row.wanted != "withdrawn")]
+
+
+_READ: Final = text(
+    """
+    SELECT call_id, seq, wanted, may_offer, may_depart, reason, facts, alerted_seq
+    FROM intake.wish WHERE call_id = :call_id AND next_try_at IS NOT NULL
+    """
+).bindparams(bindparam("call_id", type_=Uuid))
+
+
+async def read(conn: AsyncConnection, call_id: UUID) -> WishToSend | None:
+    """Return what dispatch must hear of a call; None when it has heard all."""
+    row = (await conn.execute(_READ, {"call_id": call_id})).one_or_none()
+    return WishToSend(*row) if row else None
+
+
+_CONFIRM: Final = text(
+    """
+    UPDATE intake.wish SET confirmed_seq = greatest(confirmed_seq, :seq), confirmed_at = intake.clock(),
+        resend = resend AND seq <> :seq, next_try_at = CASE WHEN seq = :seq THEN NULL ELSE next_try_at END
+    WHERE call_id = :call_id AND seq >= :seq AND next_try_at IS NOT NULL
+    """
+).bindparams(bindparam("call_id", type_=Uuid), bindparam("seq", type_=BigInteger))
+
+
+async def confirm(conn: AsyncConnection, call_id: UUID, seq: int) -> None:
+    """Record that dispatch has the wish `seq`, or a newer one; a newer one of ours stays due."""
+    await conn.execute(_CONFIRM, {"call_id": call_id, "seq": seq})
+
+
+_UNCONFIRMED: Final = text(
+    """
+    SELECT call_id FROM intake.wish
+    WHERE jurisdiction = :jurisdiction AND next_try_at IS NOT NULL AND wanted = 'withdrawn' AND confirmed_seq < seq
+    ORDER BY written_at DESC LIMIT 1000
+    """
+).bindparams(bindparam("jurisdiction", type_=Text))
+
+
+async def unconfirmed_withdrawals(conn: AsyncConnection, jurisdiction: str) -> list[UUID]:
+    """Return the calls whose withdrawal dispatch has not confirmed, the newest first."""
+    return list((await conn.scalars(_UNCONFIRMED, {"jurisdiction": jurisdiction})).all())
+
+
+class Late(NamedTuple):
+    """A withdrawal that is not confirmed in time."""
+
+    call_id: UUID
+    seq: int
+    reason: str
+
+
+_LATE: Final = text(
+    """
+    UPDATE intake.wish SET alerted_seq = seq
+    WHERE call_id IN (
+        SELECT call_id FROM intake.wish
+        WHERE jurisdiction = :jurisdiction AND next_try_at IS NOT NULL AND wanted = 'withdrawn' AND confirmed_seq < seq
+            AND alerted_seq < seq AND (confirmed_seq > 0 OR tries > 0) AND written_at <= (SELECT intake.clock()) - :within
+        ORDER BY written_at LIMIT 100 FOR UPDATE SKIP LOCKED
+    ) RETURNING call_id, seq, reason
+    """
+).bindparams(bindparam("jurisdiction", type_=Text), bindparam("within", type_=Interval))
+
+
+async def claim_late_withdrawals(conn: AsyncConnection, jurisdiction: str, within: timedelta) -> Sequence[Late]:
+    """Return the withdrawals that dispatch should have confirmed `within` that time, each once."""
+    rows = await conn.execute(_LATE, {"jurisdiction": jurisdiction, "within": within})
+    return [Late(*row) for row in rows]
+
+
+_RESEND: Final = text(
+    """
+    UPDATE intake.wish w SET resend = true, next_try_at = intake.clock(), tries = 0,
+        seq = CASE WHEN c.over THEN w.seq + 1 ELSE w.seq END,
+        wanted = CASE WHEN c.over THEN 'withdrawn' ELSE w.wanted END,
+        may_offer = w.may_offer AND NOT c.over,
+        may_depart = w.may_depart AND NOT c.over,
+        reason = CASE WHEN c.over THEN 'cancelled' ELSE w.reason END,
+        facts = CASE WHEN c.over THEN NULL ELSE w.facts END,
+        said = CASE WHEN c.over THEN decode('00', 'hex') ELSE w.said END
+    FROM (SELECT call.id, call.final_at, wish.wanted = 'civilian' AND call.final_at IS NOT NULL AS over
+        FROM intake.call JOIN intake.wish ON wish.call_id = call.id WHERE call.jurisdiction = :jurisdiction) c
+    WHERE c.id = w.call_id AND w.jurisdiction = :jurisdiction
+        AND (c.final_at IS NULL OR w.written_at > (SELECT intake.clock()) - :within
+            OR c.final_at > (SELECT intake.clock()) - :within)
+    """
+).bindparams(bindparam("jurisdiction", type_=Text), bindparam("within", type_=Interval))
+
+
+async def mark_for_resending(conn: AsyncConnection, jurisdiction: str, within: timedelta) -> int:
+    """Mark every wish written `within` that time, and every one of a live call, to be sent again; return how many.
+
+    A call that a crew has closed would be wanted again by a dispatch that has forgotten it: its wish becomes a withdrawal.
+    """
+    result = await conn.execute(_RESEND, {"jurisdiction": jurisdiction, "within": within})
+    return result.rowcount
+
+
+_LEFT_TO_RESEND: Final = text(
+    "SELECT EXISTS (SELECT FROM intake.wish WHERE jurisdiction = :jurisdiction AND next_try_at IS NOT NULL AND resend)"
+).bindparams(bindparam("jurisdiction", type_=Text))
+
+
+async def left_to_resend(conn: AsyncConnection, jurisdiction: str) -> bool:
+    """Say whether any wish that is to be sent again has not been confirmed yet."""
+    return bool(await conn.scalar(_LEFT_TO_RESEND, {"jurisdiction": jurisdiction}))
+

@@ -1,0 +1,35 @@
+"""Timed loops: each only calls commands, and each may run on every replica at once."""
+
+from collections.abc import Awaitable, Callable
+
+from services.intake.commands import delivery
+from services.intake.commands.desk import Desk
+from services.intake.peers import Dispatch
+from services.intake.tables import idempotency_key
+from shared.db import Database
+from shared.idempotency import forget_old_keys
+from shared.loops import Loop
+from shared.outbox import Relay
+
+SWEEP_S = 1.0
+BEAT_S = 5.0
+HOUSEKEEPING_S = 3600.0
+
+
+def wish_relay(db: Database, desk_of: Callable[[], Desk], dispatch: Dispatch, time_rate: float) -> Relay:
+    """Return the relay that brings dispatch to every call's wish."""
+    return Relay(
+        "wishes",
+        claim=lambda: delivery.due(db, desk_of()),
+        send=lambda call_id: delivery.deliver(db, desk_of(), dispatch, call_id),
+        period_s=SWEEP_S / time_rate,
+    )
+
+
+def loops(db: Database, desk: Desk, dispatch: Dispatch) -> list[Loop]:
+    """Return every timed loop of the service, not started."""
+    rate = desk.settings.time_rate
+    timed: list[tuple[str, Callable[[], Awaitable[bool | None]], float]] = [
+        ("idempotency", lambda: forget_old_keys(db, idempotency_key), HOUSEKEEPING_S),
+    ]
+    return [Loop(f"intake.{name}", work, period / rate) for name, work, period in timed]

@@ -1,0 +1,70 @@
+"""A dispatch that answers what a test has told it to, and remembers what it heard."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.intake.peers import IncidentUnknown, WishesMissing
+from services.intake.store.wishes import WishToSend
+from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress
+from shared.peer import PeerSilentError
+
+
+class FakeDispatch:
+    """Keeps incidents as dispatch would: only a higher `seq` changes anything."""
+
+    def __init__(self) -> None:
+        self.silent = False
+        self.wishes: list[WishToSend] = []
+        self.beats: list[Heartbeat] = []
+        self.views: dict[UUID, Progress] = {}
+        self.applied = 0
+        self.beat_answer: HeartbeatAnswer | WishesMissing | None = None
+
+    def _listen(self) -> None:
+        if self.silent:
+            raise PeerSilentError("told to be silent")
+
+    async def put_wish(self, wish: WishToSend) -> Progress:
+        self._listen()
+        self.wishes.append(wish)
+        self.applied += 1
+        if wish.call_id not in self.views:
+            self.views[wish.call_id] = view(1)
+        return self.views[wish.call_id]
+
+    async def get_incident(self, call_id: UUID, *, timeout_s: float) -> Progress:
+        del timeout_s
+        self._listen()
+        if call_id not in self.views:
+            raise IncidentUnknown
+        return self.views[call_id]
+
+    async def beat(self, heartbeat: Heartbeat) -> HeartbeatAnswer | WishesMissing:
+        self._listen()
+        self.beats.append(heartbeat)
+        return self.beat_answer or HeartbeatAnswer(as_of=datetime.now(UTC), applied=self.applied)
+
+    async def ready(self) -> bool:
+        return not self.silent
+
+    async def close(self) -> None:
+        pass
+
+
+def view(version: int, status: str = "waiting", *, act_in_s: float | None = 60, **more: Any) -> Progress:
+    """Return a view of an incident."""
+    now = datetime.now(UTC)
+    act_by = now + timedelta(seconds=act_in_s) if act_in_s is not None else None
+    return Progress.model_validate({"version": version, "at": now, "status": status, "act_by": act_by, **more})
+
+
+def assigned(status: str, **more: Any) -> dict[str, Any]:
+    """Return an assignment in that status."""
+    return {
+        "id": "0193576e-0000-7000-8000-00000000000a",
+        "team_id": "0193576e-0000-7000-8000-00000000000b",
+        "team_name": "Eastside Mediators",
+        "status": status,
+        **more,
+    }
