@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Column, DateTime, Integer, MetaData, Table, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.functions import Function
 
@@ -36,7 +37,7 @@ async def stepped_back(conn: AsyncConnection, watch: Table) -> timedelta:
     latest = await conn.scalar(select(watch.c.latest_at).where(watch.c.id == 1).with_for_update())
     now: datetime = (await conn.execute(select(now_sql))).scalar_one()
     if latest is None:
-        await conn.execute(watch.insert().values(id=1, latest_at=now))
+        await conn.execute(insert(watch).values(id=1, latest_at=now).on_conflict_do_nothing())  # or another replica did
         return timedelta(0)
     back = latest - now if latest - now > LARGEST_STEP_BACK else timedelta(0)
     if back or now > latest:

@@ -26,10 +26,14 @@ BODY_LIMIT: Final = 64 * 1024
 LONGEST_WAIT_S: Final = 55
 _SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|NaN|Infinity")
 _DEEPEST: Final = 32
+_TAG: Final = re.compile(r'"[^"]*"')
+_DATE_AND_TIME: Final = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}"
+)  # Pydantic takes text of digits for a Unix time
 
 
 def _text_only(value: object) -> object:
-    if isinstance(value, str | datetime):
+    if isinstance(value, datetime) or (isinstance(value, str) and _DATE_AND_TIME.match(value)):
         return value
     raise ValueError("Write times as RFC 3339 text with an offset, such as 2026-11-23T18:04:11-08:00")
 
@@ -123,6 +127,13 @@ def etag(body: bytes) -> str:
     return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
+def knows(if_none_match: str | None, tag: str) -> bool:
+    """Say whether `If-None-Match` names `tag`, compared weakly (RFC 9110, 13.1.2): a proxy that compresses weakens our tags."""
+    if if_none_match is None:
+        return False
+    return tag.removeprefix("W/") in _TAG.findall(if_none_match)
+
+
 class Tagged(NamedTuple):
     """A body with a tag of its own, where not every difference between two bodies is news (then it is a weak one, `W/"…"`)."""
 
@@ -131,7 +142,12 @@ class Tagged(NamedTuple):
 
 
 async def long_poll(
-    read: Callable[[], Awaitable[bytes | Tagged]], *, hub: Hub, keys: tuple[str, ...], prefer: str | None, known: str | None
+    read: Callable[[], Awaitable[bytes | Tagged]],
+    *,
+    hub: Hub,
+    keys: tuple[str, ...],
+    prefer: str | None,
+    known: str | None,
 ) -> Response:
     """Answer with what `read` gives as JSON and its ETag; while that is the `known` one, wait for news of `keys` first.
 
@@ -139,20 +155,21 @@ async def long_poll(
     """
     patience = wait_s(prefer)
     deadline = asyncio.get_running_loop().time() + patience
-    state = known
+    first: str | None = None
     while True:
         async with hub.listening(*keys) as news:
             answer = await read()
             body, tag = answer if isinstance(answer, Tagged) else (answer, etag(answer))
-            if state is None and patience:
-                state = tag
+            if known is None and first is None:
+                first = tag
+            unchanged = tag == first if known is None else knows(known, tag)
             left = deadline - asyncio.get_running_loop().time()
-            if tag != state or left <= 0:
+            if not unchanged or left <= 0:
                 break
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(left, RECHECK_S))
     headers = {"ETag": tag, "Cache-Control": "no-store"}
-    if known is not None and tag == known:
+    if knows(known, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/json", headers=headers)
 
@@ -235,7 +252,8 @@ def _search(value: Any, where: str, depth: int) -> str | None:
     for key, inner in items:
         if isinstance(key, str) and _search(key, where, depth) is not None:
             return where
-        if (found := _search(inner, f"{where}/{key}", depth + 1)) is not None:
+        name = str(key).replace("~", "~0").replace("/", "~1")
+        if (found := _search(inner, f"{where}/{name}", depth + 1)) is not None:
             return found
     return None
 

@@ -5,6 +5,7 @@ flight waits on that row. Keys last 24 h.
 """
 
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
@@ -82,9 +83,13 @@ class Once:
                     )
                 return JSONResponse(first.answer, status_code=first.status, headers={"Idempotency-Replayed": "true"})
             result = await work(unit)
-            answer, code = (result, status) if not isinstance(result, Response) else (None, result.status_code)
+            answer, code = (result, status) if not isinstance(result, Response) else (_body(result), result.status_code)
             await unit.conn.execute(update(table).where(*where).values(status=code, answer=jsonable_encoder(answer)))
             return result
+
+
+def _body(response: Response) -> Any:
+    return json.loads(bytes(response.body)) if response.body else None
 
 
 def once(

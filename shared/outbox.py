@@ -41,10 +41,13 @@ class Relay(Generic[K]):
         self._gate = asyncio.Semaphore(16)
         self._running: dict[K, asyncio.Task[None]] = {}
         self._again: set[K] = set()
+        self._stopped = False
         self._loop = Loop(f"relay.{name}", self._sweep, period_s)
 
     def soon(self, key: K) -> None:
         """Send this row now; if it is being sent, once more right after, with the state that it then has."""
+        if self._stopped:
+            return
         if key in self._running:
             self._again.add(key)
             return
@@ -56,6 +59,7 @@ class Relay(Generic[K]):
 
     async def stop(self) -> None:
         """End the sweep and whatever is under way; unconfirmed rows stay due."""
+        self._stopped = True
         await self._loop.stop()
         tasks = list(self._running.values())
         for task in tasks:

@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeoutError
 from starlette.exceptions import HTTPException
 
 from shared.errors import Invalid, NotAllowed, NotFound, Refusal, Unauthenticated, Unavailable, VersionStale
@@ -32,6 +33,9 @@ KERNEL_PROBLEMS: Final[ProblemTable] = {
 }
 _ALWAYS: Final = (401, 403, 405, 413, 422, 503)
 _DATA_ERROR: Final = "22"  # SQLSTATE class 22: the value itself cannot be stored
+_PASSING: Final = (OperationalError, InterfaceError, SQLAlchemyTimeoutError)
+_PASSING_STATES: Final = ("08", "25006", "25P03", "28", "3D", "40", "53", "55", "57", "58")
+"""Lost connections, a read-only standby, idle too long, not let in, no such database, deadlocks, no resources, locks, cancelled or shut down, the disk."""
 
 
 class InvalidField(BaseModel):
@@ -141,8 +145,11 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
-    state = str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
-    if isinstance(error, DBAPIError) and state.startswith(_DATA_ERROR):
+    raised = getattr(error, "orig", error)
+    cause = getattr(raised, "__cause__", None) or raised
+    state = str(getattr(raised, "sqlstate", None) or "")
+    # asyncpg itself refuses what it cannot encode: half a surrogate pair, a number too large for its column.
+    if isinstance(error, DBAPIError) and (state.startswith(_DATA_ERROR) or isinstance(cause, asyncpg.DataError)):
         return problem(
             "invalid-request",
             422,
@@ -150,6 +157,8 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
             "A value cannot be stored.",
             errors=[{"pointer": "", "detail": "A value cannot be stored."}],
         )
+    if isinstance(error, SQLAlchemyError) and not isinstance(error, _PASSING) and not state.startswith(_PASSING_STATES):
+        return await _bug(request, error)
     log.warning(
         "request.database_failed",
         path=request.url.path,

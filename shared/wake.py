@@ -87,7 +87,9 @@ class Hub:
             for event in self._waiting.get(key, ()):
                 event.set()
 
-    def _on_notify(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+    def _on_notify(self, connection: Any, pid: int, _channel: str, payload: str) -> None:
+        if pid == connection.get_server_pid():
+            return  # our own: those who wait here were woken at once
         with suppress(ValueError):
             self._wake_here(json.loads(payload))
 
@@ -118,8 +120,8 @@ class Hub:
                 continue
             try:
                 while self._unsent:
-                    await connection.execute("SELECT pg_notify($1, $2)", self._channel, self._payload())
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                    await connection.execute("SELECT pg_notify($1, $2)", self._channel, self._payload(), timeout=5)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 log.warning("wake.notify_failed", error=type(error).__name__)
 
     def _payload(self) -> str:

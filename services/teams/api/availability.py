@@ -45,11 +45,11 @@ def _item(team: TeamRecord, position: Seen | None) -> TeamAvailability:
 
 def snapshot(teams: list[TeamRecord]) -> Tagged:
     """Return the body with the positions of this instant, and the tag of the body with those of ten seconds ago."""
-    live = Availability(items=[_item(team, team.position) for team in teams]).model_dump_json().encode()
-    if all(team.position == team.settled for team in teams):
-        return Tagged(live, f"W/{etag(live)}")
-    settled = Availability(items=[_item(team, team.settled) for team in teams]).model_dump_json().encode()
-    return Tagged(live, f"W/{etag(settled)}")
+    live = settled = Availability(items=[_item(team, team.position) for team in teams]).model_dump_json().encode()
+    if any(team.position != team.settled for team in teams):
+        settled = Availability(items=[_item(team, team.settled) for team in teams]).model_dump_json().encode()
+    moves = ",".join(str(team.revision) for team in teams)  # a member relieved by another shows nowhere else
+    return Tagged(live, f"W/{etag(settled + moves.encode())}")
 
 
 @router.get(
