@@ -103,13 +103,14 @@ def call_diagram() -> str:
     live, final = _in_order(call.CallStatus, call.LIVE), _in_order(call.CallStatus, call.FINAL)
     ways = {(edge.before, edge.after) for edge in call_edges()}
     inside = [f"        {a} --> {b}" for one, other in pairwise(live) for a, b in ((one, other), (other, one)) if (a, b) in ways]
-    into = [f"    [*] --> {after}" for before, after in ways if before == NEW]
+    first = [f"        [*] --> {status}" for status in live if (NEW, status) in ways]
+    into = ["    [*] --> live", *(f"    [*] --> {end}" for end in final if (NEW, end) in ways)]
     out = []
     for end in final:
         unable = [status for status in live if (status, end) not in ways]
         out.append(f"    live --> {end}" + (f": not from {', '.join(unable)}" if unable else ""))
     ends = [f"    {end} --> [*]" for end in final]
-    lines = ["```mermaid", "stateDiagram-v2", *sorted(into), "    state live {", *inside, "    }", *out, *ends, "```"]
+    lines = ["```mermaid", "stateDiagram-v2", *into, "    state live {", *first, *inside, "    }", *out, *ends, "```"]
     return "\n".join(lines)
 
 
