@@ -1,0 +1,69 @@
+"""The tablet's side: a team's live assignments, what its crew reports, and one assignment with its history."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from services.dispatch import queries
+from services.dispatch.api import views
+from services.dispatch.api.schemas import ActionRequest, AssignmentState, TabletList
+from services.dispatch.api.state import Db, TheDesk, TheHub
+from services.dispatch.commands import actions
+from services.dispatch.effects import team_key
+from shared.auth import Caller, Role, allow
+from shared.db import Unit
+from shared.edge import IfNoneMatch, Prefer, long_poll
+from shared.errors import NotFound
+from shared.idempotency import OnceOnly
+from shared.problems import answers
+
+router = APIRouter(tags=["tablets"])
+Crew = Annotated[Caller, allow(Role.TEAM, Role.SUPERVISOR)]
+
+
+@router.get(
+    "/v1/teams/{team_id}/assignments",
+    summary="A team's live assignments",
+    response_model=TabletList,
+    responses=answers(404) | {304: {"description": "Nothing changed in time"}},
+)
+async def list_assignments(
+    team_id: UUID, db: Db, hub: TheHub, caller: Crew, prefer: Prefer = None, if_none_match: IfNoneMatch = None
+) -> Response:
+    """Return what the team has to do now, with the briefing; one that is being withdrawn comes first.
+
+    Long-poll with `Prefer: wait=50` and the `ETag` of the list you show. The last list keeps until you hear otherwise, but not
+    longer than 30 s: without contact, stop short.
+    """
+    if not caller.is_team(team_id):
+        raise NotFound("There is no such team.")
+
+    async def read() -> bytes:
+        async with db.autocommit() as unit:
+            rows = await queries.tablet(unit.conn, team_id)
+        return TabletList(items=[views.tablet_item(row) for row in rows]).model_dump_json().encode()
+
+    return await long_poll(read, hub=hub, keys=(team_key(team_id),), prefer=prefer, known=if_none_match)
+
+
+@router.post(
+    "/v1/assignments/{assignment_id}/actions",
+    summary="What the crew reports",
+    response_model=AssignmentState,
+    responses=answers(404, 409, 412),
+)
+async def act(assignment_id: UUID, body: ActionRequest, desk: TheDesk, caller: Crew, once: OnceOnly) -> Any:
+    """Accept, decline, depart, arrive, check in, clear, escalate, or acknowledge a recall.
+
+    The order of arrival decides. An action that the truth has overtaken is answered 409 with `status` and the legal `actions`; a
+    tablet that repeats an action whose answer it lost recognises it by the status (or sends an `Idempotency-Key` and gets the
+    first answer again).
+    """
+    report = body.report()
+
+    async def work(unit: Unit) -> AssignmentState:
+        return views.state_after(await actions.act(unit, desk, assignment_id, report, caller))
+
+    return await once(work, single=True)

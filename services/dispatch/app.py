@@ -1,0 +1,97 @@
+"""Composition root of dispatch: settings, database, peers, loops and routers; the only wiring."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.dispatch import tables
+from services.dispatch.api import assignments, incidents, intake
+from services.dispatch.api.problems import PROBLEMS
+from services.dispatch.desk import Desk
+from services.dispatch.effects import Effects
+from services.dispatch.outboxes import Outbox
+from services.dispatch.peers import Caller, Intake, Teams
+from services.dispatch.roster import Roster
+from services.dispatch.settings import Settings
+from services.dispatch.sweeps import Sweeps
+from shared import edge, log
+from shared.alerts import alerts_router
+from shared.db import Database
+from shared.health import Check, database_check, health_router
+from shared.peer import Peer
+from shared.wake import Hub
+
+VERSION: Final = "1.0.0"
+HEAD: Final = "dispatch_0001"
+"""The newest revision that this code needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """The other services, or what stands in for them in a test."""
+
+    intake: Caller
+    teams: Caller
+
+
+def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
+    """Return the application; its lifespan opens the database and starts the loops."""
+    log.configure("dispatch", settings.log_level)
+    secret = settings.token_secret.get_secret_value()
+    dsn = settings.database_dsn.unicode_string()
+    db = Database(dsn, application="dispatch", pool_size=settings.pool_size)
+    hub = Hub(db.dsn, "dispatch_wake")
+    peers = peers or Peers(
+        Peer(settings.intake_url, token_secret=secret, service="dispatch"),
+        Peer(settings.teams_url, token_secret=secret, service="dispatch"),
+    )
+    teams = Teams(peers.teams)
+    outbox = Outbox(db, settings.jurisdiction, Intake(peers.intake), teams)
+    desk = Desk(
+        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster()
+    )
+    sweeps = Sweeps(settings, db, desk, teams, outbox)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await hub.start()
+        sweeps.start()
+        try:
+            yield
+        finally:
+            await sweeps.stop()
+            await hub.stop()
+            await peers.intake.close()
+            await peers.teams.close()
+            await db.close()
+
+    app = edge.application(
+        title="Common Ground: dispatch",
+        description=__doc__ or "",
+        version=VERSION,
+        table=PROBLEMS,
+        lifespan=lifespan,
+    )
+    state = {
+        "token_secret": secret, "db": db, "hub": hub, "idempotency_table": tables.idempotency_key, "desk": desk, "teams": teams,
+        "matchmaker": sweeps.matchmaker, "sweeps": sweeps,
+    }  # fmt: skip
+    for name, value in state.items():
+        setattr(app.state, name, value)
+    app.include_router(intake.router)
+    app.include_router(incidents.router)
+    app.include_router(assignments.router)
+    app.include_router(alerts_router(tables.alert))
+    needed = {"database": database_check(db, tables.SCHEMA, HEAD)}
+    app.include_router(health_router(needed, {"intake": _answers(peers.intake), "teams": _answers(peers.teams)}))
+    return app
+
+
+def _answers(peer: Caller) -> Check:
+    async def check() -> str | None:
+        return None if await peer.ready() else "does not answer"
+
+    return check

@@ -1,0 +1,26 @@
+"""What commands need beside their unit of work: the constants, the roster and where effects go."""
+
+from dataclasses import dataclass
+
+from services.dispatch.case import Case
+from services.dispatch.domain.deadlines import Durations
+from services.dispatch.domain.matching import Policy
+from services.dispatch.effects import Effects
+from services.dispatch.roster import Roster
+from services.dispatch.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One replica's dispatch desk."""
+
+    jurisdiction: str
+    durations: Durations
+    policy: Policy
+    most_offers: int
+    effects: Effects
+    roster: Roster
+
+    def step(self, case: Case, actor: str) -> Step:
+        """Begin a step on a case."""
+        return Step(case, actor, self.durations)

@@ -1,0 +1,63 @@
+"""The teams as dispatch last saw them, kept in memory by one long-poll on availability."""
+
+from typing import Any
+from uuid import UUID
+
+from services.dispatch.domain.matching import DoNotSend, Place, Position, Team
+from services.dispatch.peers import Teams
+from shared.messages.availability import Availability, TeamAvailability
+
+
+class Roster:
+    """The newest availability snapshot. For words and positions only: matching takes a fresh one for each round."""
+
+    def __init__(self) -> None:
+        self._teams: dict[UUID, TeamAvailability] = {}
+        self._etag: str | None = None
+
+    def take(self, snapshot: Availability) -> None:
+        """Replace what is known."""
+        self._teams = {team.team_id: team for team in snapshot.items}
+
+    async def follow(self, teams: Teams, *, wait_s: int) -> bool:
+        """Wait for a change of availability and take it; False when nothing changed in time. Raises PeerSilentError."""
+        snapshot, self._etag = await teams.availability(known=self._etag, wait_s=wait_s)
+        if snapshot is None:
+            return False
+        self.take(snapshot)
+        return True
+
+    def get(self, team_id: UUID) -> TeamAvailability | None:
+        """Return the team as last seen."""
+        return self._teams.get(team_id)
+
+    def position(self, team_id: UUID) -> dict[str, Any] | None:
+        """Return where the team was last seen, as JSON; None when that is not known."""
+        team = self._teams.get(team_id)
+        return None if team is None or team.position is None else team.position.model_dump(mode="json")
+
+
+def as_team(seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bool = False) -> Team:
+    """Return a team of the snapshot as matching reads it."""
+    position = None
+    if seen.position is not None:
+        position = Position(Place(seen.position.lat_deg, seen.position.lon_deg), seen.position.at)
+    return Team(
+        id=seen.team_id,
+        name=seen.team_name,
+        provider_id=seen.provider_id,
+        offerable=seen.offerable,
+        reasons=tuple(seen.reasons),
+        disciplines=frozenset(seen.disciplines),
+        languages=tuple(seen.languages),
+        catchment=seen.catchment,
+        position=position,
+        base=Place(seen.base.lat_deg, seen.base.lon_deg) if seen.base else None,
+        crew=seen.crew,
+        minimum_crew=seen.minimum_crew,
+        shift_ends_at=seen.shift_ends_at,
+        do_not_send=tuple(DoNotSend(one.neighborhood, one.address_key, one.until) for one in seen.do_not_send),
+        held=seen.hold is not None,
+        busy_here=busy_here,
+        in_emergency=in_emergency,
+    )

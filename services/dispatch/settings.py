@@ -1,0 +1,88 @@
+"""All that the dispatch service reads from its environment."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import Field, PostgresDsn, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from services.dispatch.domain.deadlines import Durations
+from services.dispatch.domain.matching import Policy
+
+Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=2))]
+DEFAULTS = Durations()
+
+
+class Settings(BaseSettings):
+    """Environment with the prefix DISPATCH_. Durations are ISO 8601 (PT90S) or seconds, in the time of our clock."""
+
+    model_config = SettingsConfigDict(env_prefix="DISPATCH_", frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8002
+    database_dsn: PostgresDsn
+    """As the login role `commonground_dispatch`: postgresql://login:password@host:port/database."""
+    token_secret: SecretStr
+    """The key that signs bearer tokens; the same in all three services."""
+    intake_url: str = "http://127.0.0.1:8001"
+    """One address, or several separated by commas (replicas)."""
+    teams_url: str = "http://127.0.0.1:8003"
+    jurisdiction: Annotated[str, Field(min_length=1, max_length=80)] = "los-angeles"
+    time_rate: Annotated[float, Field(gt=0, le=3600)] = 1.0
+    """How fast the database's clock runs; periods of sweeps are divided by it. 1 but in replays."""
+    log_level: str = "INFO"
+    pool_size: Annotated[int, Field(ge=2, le=100)] = 10
+
+    most_offers: Annotated[int, Field(ge=1, le=50)] = 4
+    """A call that so many teams declined or did not answer is returned: `no_team_accepted`."""
+    hold_within: Wait = DEFAULTS.hold
+    """A team that could not be held and offered to by then is let go."""
+    respond_within: Wait = DEFAULTS.respond
+    respond_scheduled_within: Wait = DEFAULTS.respond_scheduled
+    """For restorative justice."""
+    depart_within: Wait = DEFAULTS.depart
+    depart_grace: Wait = DEFAULTS.depart_grace
+    depart_longest: Wait = DEFAULTS.depart_longest
+    """The latest `depart_by` that a crew may name at acceptance."""
+    staged_within: Wait = DEFAULTS.staged
+    """Police staged, or a review after acceptance finished."""
+    arrive_at_least: Wait = DEFAULTS.arrive_at_least
+    arrive_grace: Wait = DEFAULTS.arrive_grace
+    check_in_within: Wait = DEFAULTS.check_in
+    check_in_grace: Wait = DEFAULTS.check_in_grace
+    read_within: Wait = DEFAULTS.read
+    read_grace: Wait = DEFAULTS.read_grace
+    waiting_alert_1: Wait = DEFAULTS.waiting_alert[1]
+    """A supervisor hears of a priority-1 call that has waited so long."""
+    waiting_alert_2: Wait = DEFAULTS.waiting_alert[2]
+    likely_scene: Wait = Policy().likely_scene
+    speed_mps: Annotated[float, Field(gt=0, le=50)] = Policy().speed_mps
+
+    @property
+    def durations(self) -> Durations:
+        """Return the deadlines as the domain reads them."""
+        return Durations(
+            hold=self.hold_within,
+            respond=self.respond_within,
+            respond_scheduled=self.respond_scheduled_within,
+            depart=self.depart_within,
+            depart_grace=self.depart_grace,
+            depart_longest=self.depart_longest,
+            staged=self.staged_within,
+            arrive_at_least=self.arrive_at_least,
+            arrive_grace=self.arrive_grace,
+            check_in=self.check_in_within,
+            check_in_grace=self.check_in_grace,
+            read=self.read_within,
+            read_grace=self.read_grace,
+            waiting_alert={1: self.waiting_alert_1, 2: self.waiting_alert_2},
+        )
+
+    @property
+    def policy(self) -> Policy:
+        """Return the constants of matching."""
+        return Policy(speed_mps=self.speed_mps, likely_scene=self.likely_scene)
+
+    def period_s(self, seconds: float) -> float:
+        """Return the real period of a loop that should run every `seconds` of our clock, 20 ms at least."""
+        return max(seconds / self.time_rate, 0.02)
