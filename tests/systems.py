@@ -36,10 +36,14 @@ async def running_system(
     *,
     replicas: int = REPLICAS,
     time_rate: float = 1.0,
+    hurried: float = 1.0,
     settings: Mapping[str, str] | None = None,
     seeded: bool = True,
 ) -> AsyncIterator[System]:
-    """Yield a system on a fresh database, with every link cuttable; `settings` such as DISPATCH_RESPOND_WITHIN=PT2S."""
+    """Yield a system on a fresh database, with every link cuttable; `settings` such as DISPATCH_RESPOND_WITHIN=PT2S.
+
+    `time_rate`: time runs so much faster. `hurried`: time is real, only sweeps and heartbeats come so much more often.
+    """
     database = await pg.clone(postgres_dsn)
     admins = dict.fromkeys(SERVICES, database.admin)
     plan = Plan(
@@ -48,7 +52,7 @@ async def running_system(
         logs=logs,
         ports=free_ports(replicas),
         admins=admins,
-        time_rate=time_rate,
+        time_rate=time_rate * hurried,
         cuttable=True,
         environment=_inherited() | dict(settings or {}),
     )
