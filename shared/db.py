@@ -60,6 +60,7 @@ class Database:
             "pool_pre_ping": False,
             "pool_recycle": 1800,
             "max_overflow": pool_size,
+            "hide_parameters": True,  # errors are logged, and parameters hold what callers said
         }
         self.dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.transactions: AsyncEngine = create_async_engine(url, pool_size=pool_size, **options)

@@ -1,8 +1,10 @@
 """One line of JSON per event on standard error, with the words and persons of a call redacted."""
 
+import json
 import logging
 import sys
 from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
@@ -19,13 +21,28 @@ def _redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Muta
     return event
 
 
+class _JSONLine(logging.Formatter):
+    """Renders a record of the standard library's logging as one line of JSON, its traceback included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
 def configure(service: str, level: str) -> None:
     """Send structlog and the standard library's logging to standard error as JSON lines, from `level` up."""
-    logging.basicConfig(
-        level=level,
-        stream=sys.stderr,
-        format='{"level": "%(levelname)s", "logger": "%(name)s", "event": "%(message)s"}',
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JSONLine())
+    logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # else a line for each heartbeat and each poll
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
