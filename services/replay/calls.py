@@ -98,9 +98,7 @@ def select_calls(
 def _rows(data: Path, mapping: Mapping_, mapping_path: Path) -> Iterator[Row]:
     if mapping.kind == "jsonl":
         return json_rows(data)
-    header, rows = csv_rows(data)
-    check_columns(mapping, mapping_path, header, data)
-    return rows
+    return csv_rows(data, lambda header: check_columns(mapping, mapping_path, header, data))
 
 
 def _skip(mapping: Mapping_, row: Row) -> str | None:

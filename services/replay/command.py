@@ -148,3 +148,12 @@ def replay(  # noqa: PLR0913, PLR0917 - one for each option of the command
         file, mapping, speed, day, limit, one_day, seed, script, endpoints or home / "endpoints.json", drain, json_file
     )
     raise typer.Exit(run_replay(wanted))
+
+
+def main(arguments: list[str]) -> int:
+    """Run `commonground replay` with these arguments; the exit code."""
+    try:
+        app(arguments, prog_name="commonground replay")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
+    return 0

@@ -5,7 +5,7 @@ import gzip
 import io
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,36 +31,35 @@ class Row:
         return "" if value is None else str(value).strip()
 
 
-def csv_rows(path: Path) -> tuple[tuple[str, ...], Iterator[Row]]:
-    """Return the header and the rows. Raises FileFaultError, also while the rows are read."""
-    text = _open(path)
-    reader = csv.reader(text, strict=True)
-    try:
-        header = tuple(name.strip() for name in next(reader, []))
-    except (csv.Error, OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise FileFaultError(f"{path}:1: {error}") from error
-    if not any(header):
-        raise FileFaultError(f"{path}:1: no header: the first line must name the columns")
-    return header, _csv_rows(path, header, text, reader)
-
-
-def _csv_rows(path: Path, header: tuple[str, ...], text: io.TextIOBase, reader: Any) -> Iterator[Row]:
-    with text:
+def csv_rows(path: Path, check_header: Callable[[tuple[str, ...]], None]) -> Iterator[Row]:
+    """Yield the rows, once `check_header` has let the header pass. Raises FileFaultError while they are read."""
+    with _open(path) as text:
+        reader = csv.reader(text, strict=True)
+        header: tuple[str, ...] = ()
         while True:
             line = reader.line_num + 1
             try:
                 fields = next(reader, None)
             except (csv.Error, OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
                 raise FileFaultError(f"{path}:{line}: {error}") from error
-            if fields is None:
+            if not header:
+                header = tuple(name.strip() for name in fields or ())
+                if not any(header):
+                    raise FileFaultError(f"{path}:1: no header: the first line must name the columns")
+                check_header(header)
+            elif fields is None:
                 return
-            if len(fields) != len(header) and fields:
-                column = header[len(fields)] if len(fields) < len(header) else f"{len(header) + 1}"
-                raise FileFaultError(
-                    f"{path}:{line}: column {column!r}: the row has {len(fields)} fields, the header {len(header)}"
-                )
-            if fields:
-                yield Row(path, line, dict(zip(header, fields, strict=True)))
+            elif fields:
+                yield _row(path, line, header, fields)
+
+
+def _row(path: Path, line: int, header: tuple[str, ...], fields: list[str]) -> Row:
+    if len(fields) != len(header):
+        column = header[len(fields)] if len(fields) < len(header) else f"{len(header) + 1}"
+        raise FileFaultError(
+            f"{path}:{line}: column {column!r}: the row has {len(fields)} fields, the header {len(header)}"
+        )
+    return Row(path, line, dict(zip(header, fields, strict=True)))
 
 
 def json_rows(path: Path) -> Iterator[Row]:

@@ -281,18 +281,16 @@ class Tablet:
             json={**body, "at": self.clock.now().isoformat()},
             headers={"Idempotency-Key": f"{key}-{action}-{attempt}"},
         )
-        if answer.ok:
-            self.did[action] += 1
-            self._take_over(key, answer)
+        self.did[action if answer.ok else f"{action} refused {answer.status}"] += 1
+        if answer.ok and self._take_over(key, answer):
             return
-        self.did[f"{action} refused {answer.status}"] += 1
         await self._wait(key, status, self.clock.now() + _ASK_AGAIN)
 
-    def _take_over(self, key: str, answer: Answer) -> None:
-        shown = self._items.get(key)
-        if shown is not None and isinstance(answer.body, dict) and answer.body.get("version", 0) >= shown["version"]:
-            self._items[key] = {
-                **shown,
-                **{name: answer.body[name] for name in ("status", "version") if name in answer.body},
-            }
-            self._tell()
+    def _take_over(self, key: str, answer: Answer) -> bool:
+        """Believe the answer to an action. False: it says less than what is shown, so the next poll decides."""
+        shown, said = self._items.get(key), answer.body
+        if shown is None or not isinstance(said, dict) or said.get("version", 0) < shown["version"]:
+            return False
+        self._items[key] = {**shown, **{name: said[name] for name in ("status", "version", "recall") if name in said}}
+        self._tell()
+        return True
