@@ -23,6 +23,8 @@ from shared.wake import RECHECK_S, Hub
 
 T = TypeVar("T")
 BODY_LIMIT: Final = 64 * 1024
+SERVICE_BODY_LIMIT: Final = 1024 * 1024
+"""Between services: a wish carries every word that a call was ever told, which came in many bodies of 64 KiB."""
 LONGEST_WAIT_S: Final = 55
 _SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|NaN|Infinity")
 _DEEPEST: Final = 32
@@ -175,20 +177,27 @@ async def long_poll(
 
 
 class BodyLimit:
-    """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses text that no database can keep (422)."""
+    """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses text that no database can keep (422).
 
-    def __init__(self, app: ASGIApp) -> None:
+    `from_services` matches the "METHOD /path" of messages between services, which may be larger.
+    """
+
+    def __init__(self, app: ASGIApp, from_services: str | None = None) -> None:
         self._app = app
+        self._from_services = re.compile(from_services) if from_services else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its whole body, or answer it here."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        body = await _read(receive)
+        limit = BODY_LIMIT
+        if self._from_services is not None and self._from_services.fullmatch(f"{scope['method']} {scope['path']}"):
+            limit = SERVICE_BODY_LIMIT
+        body = await _read(receive, limit)
         if body is None:
             refusal = problems.problem(
-                "body-too-large", 413, "Body too large", f"The body is over {BODY_LIMIT} bytes.", limit_bytes=BODY_LIMIT
+                "body-too-large", 413, "Body too large", f"The body is over {limit} bytes.", limit_bytes=limit
             )
             await refusal(scope, receive, send)
             return
@@ -211,7 +220,7 @@ class BodyLimit:
         await self._app(scope, replay, send)
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, limit: int) -> bytes | None:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -220,10 +229,10 @@ async def _read(receive: Receive) -> bytes | None:
             return b"".join(chunks)
         chunk = message.get("body", b"")
         size += len(chunk)
-        if size <= BODY_LIMIT:
+        if size <= limit:
             chunks.append(chunk)
         if not message.get("more_body"):
-            return b"".join(chunks) if size <= BODY_LIMIT else None
+            return b"".join(chunks) if size <= limit else None
 
 
 def _brackets(body: bytes) -> int:
@@ -260,14 +269,14 @@ def _search(value: Any, where: str, depth: int) -> str | None:
 
 def application(
     *, title: str, description: str, version: str, table: problems.ProblemTable,
-    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]],
+    lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]], from_services: str | None = None,
 ) -> FastAPI:  # fmt: skip
     """Return a FastAPI application with offline docs, problem documents and the body limit, ready for routers."""
     app = FastAPIOffline(
         title=title, description=description, version=version, lifespan=lifespan, separate_input_output_schemas=False
     )
     problems.install(app, table)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, from_services=from_services)
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
