@@ -41,8 +41,8 @@ class CAD:
     run_id: str
     seed: int
     errands: Errands
-    heard_at: datetime | None = None
-    """The system's time of the newest answer of the feed."""
+    relies_until: datetime | None = None
+    """Until when the newest answer of the feed speaks for every open call."""
     _cursor: str | None = None
     _desks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
 
@@ -95,10 +95,8 @@ class CAD:
 
     async def skip_history(self) -> None:
         """Move the feed's cursor to now, past what the system did before this replay."""
-        while True:
-            answer = await self.api.insist("intake", "GET", self._feed_path(), token=self.token)
-            if not answer.ok or not answer.body["items"]:
-                return
+        answer = await self.api.insist("intake", "GET", "/v1/changes?after=latest", token=self.token)
+        if answer.ok:
             self._cursor = answer.body["next"]
 
     async def follow(self) -> None:
@@ -111,8 +109,9 @@ class CAD:
                 failures += 1
                 await pause(answer, min(failures, 4))
                 continue
-            failures, self.heard_at = 0, self.clock.now()
-            self._cursor = answer.body["next"] or self._cursor
+            failures = 0
+            self.relies_until = parse_time(answer.body["hand_back_by"])
+            self._cursor = answer.body["next"]
             for item in answer.body["items"]:
                 self._take_item(item)
 
@@ -225,8 +224,7 @@ class CAD:
                 if not case.open or case.taken_back or case.kept:
                     continue
                 by = parse_time(case.view.get("hand_back_by"))
-                heard = self.heard_at + timedelta(seconds=120) if self.heard_at else None
-                due = max((time for time in (by, heard) if time is not None), default=None)
+                due = max((time for time in (by, self.relies_until) if time is not None), default=None)
                 if due is not None and due + late < now:
                     case.taken_back = True
                     self.ledger.did["taken back at hand_back_by"] += 1

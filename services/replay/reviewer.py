@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from services.replay.api import API, pause
@@ -14,9 +14,10 @@ from services.replay.ledger import Case, Ledger
 from services.replay.script import ReviewScript
 
 CORE_FOUR: Final = ("weapons", "violence", "injuries", "threats")
-_READ_EVERY_S: Final = 15.0
-"""The queue is read at least this often, in the system's time: a system without a reader for a minute says `no_reviewer`."""
-_SHORTEST_READ_S: Final = 0.15
+_LOOK_UP: Final = timedelta(seconds=60)
+"""A long-poll of the queue lasts no longer, so that the room can empty when the script says so."""
+_BREATH_S: Final = 0.1
+"""A queue that changes all the time is read ten times a second at most."""
 
 
 @dataclass(slots=True, eq=False)
@@ -36,25 +37,29 @@ class Reviewers:
     async def run(self) -> None:
         """Read the queue and decide until cancelled."""
         desks = asyncio.Semaphore(max(1, self.script.count))
-        failures = 0
+        failures, etag = 0, None
         while True:
             if self.script.count == 0 or self.absent():
+                etag = None
                 await asyncio.sleep(0.2)
                 continue
-            answer = await self.api.request(
-                "intake", "GET", "/v1/calls?review=open&limit=100", token=self.token, timeout_s=3
+            wait_s = min(25.0, self.clock.wall_s(_LOOK_UP))
+            answer = await self.api.poll(
+                "intake", "/v1/calls?review=open&limit=100", token=self.token, wait_s=wait_s, etag=etag
             )
+            if answer.status == 304:
+                continue
             if not answer.ok:
-                failures += 1
+                failures, etag = failures + 1, None
                 await pause(answer, min(failures, 3))
                 continue
-            failures = 0
+            failures, etag = 0, answer.etag
             for view in answer.body["items"]:
                 sight = (view["id"], view["version"])
                 if sight not in self._taken:
                     self._taken.add(sight)
                     self.errands.start(self._review(view, desks, self.clock.now()))
-            await asyncio.sleep(max(_SHORTEST_READ_S, _READ_EVERY_S / self.clock.rate))
+            await asyncio.sleep(_BREATH_S)
 
     async def _review(self, view: dict[str, Any], desks: asyncio.Semaphore, seen_at: datetime) -> None:
         case = await self._case(view["id"])

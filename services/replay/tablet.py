@@ -63,6 +63,7 @@ class Tablet:
     _driving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _leg: Leg | None = None
+    _sent_at: datetime | None = None
     _silent_until: datetime | None = None
     _was_silent: set[str] = field(default_factory=set)
     _since: dict[tuple[str, str], datetime] = field(default_factory=dict)
@@ -128,14 +129,30 @@ class Tablet:
     async def _send_positions(self) -> None:
         while True:
             await self._awake()
-            now = self.clock.now()
-            lat_deg, lon_deg = self.position()
-            fix = {"lat_deg": round(lat_deg, 5), "lon_deg": round(lon_deg, 5), "accuracy_m": 15, "at": now.isoformat()}
-            await self.api.request(
-                "teams", "POST", f"/v1/teams/{self.team_id}/positions", token=self.token, json={"fixes": [fix]}
-            )
-            moving = self._leg is not None and now < self._leg.to
+            if self.crew is not None or not await self._somebody_else_sends():
+                await self._send_position()
+            moving = self._leg is not None and self.clock.now() < self._leg.to
             await self.clock.sleep(_FIX_EVERY_MOVING if moving else _FIX_EVERY_IDLE)
+
+    async def _send_position(self) -> None:
+        self._sent_at = self.clock.now()
+        lat_deg, lon_deg = self.position()
+        fix = {
+            "lat_deg": round(lat_deg, 5),
+            "lon_deg": round(lon_deg, 5),
+            "accuracy_m": 15,
+            "at": self._sent_at.isoformat(),
+        }
+        path = f"/v1/teams/{self.team_id}/positions"
+        await self.api.request("teams", "POST", path, token=self.token, json={"fixes": [fix]})
+
+    async def _somebody_else_sends(self) -> bool:
+        """Say whether another tablet of this team (a replay's, a person's) reports where it is: then an idle one does not."""
+        answer = await self.api.request("teams", "GET", f"/v1/teams/{self.team_id}", token=self.token)
+        seen = parse_time((answer.body.get("position") or {}).get("at")) if answer.ok else None
+        if seen is None or (self._sent_at is not None and seen <= self._sent_at):
+            return False
+        return self.clock.now() - seen < 2 * _FIX_EVERY_IDLE
 
     # What a crew does with one assignment.
 
@@ -235,7 +252,7 @@ class Tablet:
                 "POST",
                 f"/v1/teams/{self.team_id}/emergency",
                 token=self.token,
-                json={"position": {"lat_deg": lat_deg, "lon_deg": lon_deg, "at": self.clock.now().isoformat()}},
+                json={"lat_deg": lat_deg, "lon_deg": lon_deg, "at": self.clock.now().isoformat()},
             )
             self.did["emergency" if answer.ok else f"emergency refused {answer.status}"] += 1
         await self._act(key, status, {"action": "escalate", "needs": intent.needs, "note": "Simulated by the replay."})

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from services.replay.api import API, Answer
 from services.starter_city.cells import feature_collection
 from services.starter_city.roster import Provider, Team, teams
+
+if TYPE_CHECKING:
+    from shared.db import Database
 
 _WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ROUND_THE_CLOCK: Final = {
@@ -15,6 +18,8 @@ ROUND_THE_CLOCK: Final = {
     ]
 }
 
+SOURCE: Final = "starter city (approximate)"
+"""How intake's layer of neighborhoods names where it came from."""
 _NEVER_SAID: Final = 1
 """The version of a team's duty about which nobody has said anything yet."""
 
@@ -75,20 +80,36 @@ async def seed(intake_dsn: str, urls: Mapping[str, str], tokens: Tokens) -> Seed
 
 
 async def _seed_neighborhoods(intake_dsn: str) -> tuple[int, int]:
-    """Load the cells where no layer is in force; how many neighborhoods there are, and how many are new."""
+    """Load the cells unless another layer is in force; how many neighborhoods there are, and how many are new."""
     from services.intake.commands.neighborhoods import replace_layer
-    from services.intake.queries import count_neighborhoods
     from shared.db import Database
 
     db = Database(intake_dsn, application="commonground-seed", pool_size=1)
     try:
-        if (there := await count_neighborhoods(db)) > 0:
-            return there, 0
-        features = feature_collection()
-        await replace_layer(db, features)
-        return len(features["features"]), len(features["features"])
+        source, count = await _layer_in_force(db)
+        if source not in (None, SOURCE):
+            return count, 0
+        report = await replace_layer(db, feature_collection(), source=SOURCE, approximate=True)
+        return report.neighborhoods, report.neighborhoods if report.changed else 0
     finally:
         await db.close()
+
+
+async def _layer_in_force(db: "Database") -> tuple[str | None, int]:
+    """Return where the newest layer came from and how many neighborhoods it has; None where there is no layer."""
+    from sqlalchemy import func, select
+
+    from services.intake.tables import neighborhood, neighborhood_layer
+
+    newest = select(neighborhood_layer.c.version, neighborhood_layer.c.source).order_by(
+        neighborhood_layer.c.version.desc()
+    )
+    async with db.autocommit() as unit:
+        row = (await unit.conn.execute(newest.limit(1))).one_or_none()
+        if row is None:
+            return None, 0
+        count = select(func.count()).select_from(neighborhood).where(neighborhood.c.layer_version == row.version)
+        return row.source, (await unit.conn.scalar(count)) or 0
 
 
 class _Roster:

@@ -147,7 +147,7 @@ async def test_a_feed_that_answers_keeps_every_open_call_where_it_is() -> None:
     async with center(lambda *_: (201, view("c1", "queued")), rate=60.0) as (_, cad):
         case = await cad.report(call())
         case.view = view("c1", "queued", hand_back_by=(cad.clock.now() - timedelta(hours=1)).isoformat())
-        cad.heard_at = cad.clock.now() + timedelta(hours=1)
+        cad.relies_until = cad.clock.now() + timedelta(hours=1)
         task = asyncio.create_task(cad.watch())
         await asyncio.sleep(1.3)
         task.cancel()
