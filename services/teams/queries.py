@@ -90,14 +90,6 @@ async def find_provider(conn: AsyncConnection, scope: Scope, provider_id: UUID) 
     return row
 
 
-async def provider_in_service(conn: AsyncConnection, scope: Scope, provider_id: UUID) -> UUID | None:
-    """Return the provider's id if it is there and not retired."""
-    statement = select(provider.c.id).where(
-        provider.c.jurisdiction == scope.jurisdiction, provider.c.id == provider_id, provider.c.retired_at.is_(None)
-    )
-    return (await conn.execute(statement)).scalar_one_or_none()
-
-
 async def list_providers(
     conn: AsyncConnection, scope: Scope, *, after: tuple[str, UUID] | None, limit: int, retired: bool
 ) -> Sequence[RowMapping]:

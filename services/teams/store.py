@@ -98,6 +98,16 @@ async def add_provider(conn: AsyncConnection, values: Mapping[str, Any], event: 
     await conn.execute(select(added.c.jurisdiction).add_cte(_logged(added, event)))
 
 
+async def lock_provider(conn: AsyncConnection, provider_id: UUID, *, alone: bool) -> bool:
+    """Keep the provider as it is until the transaction ends, and say whether it is in service.
+
+    `alone` is for who would retire it; whoever adds a team to it shares the lock with others who do, so neither misses the other.
+    """
+    statement = select(provider.c.retired_at).where(provider.c.id == provider_id).with_for_update(read=not alone)
+    row = (await conn.execute(statement)).one_or_none()
+    return row is not None and row.retired_at is None
+
+
 async def change_provider(
     conn: AsyncConnection, provider_id: UUID, version: int, values: Mapping[str, Any], event: Event
 ) -> bool:
@@ -189,11 +199,7 @@ def _event_of(source: CTE) -> CTE:
 def _put_hold() -> Any:
     moved = (
         update(duty)
-        .where(
-            duty.c.team_id == bindparam("given_team"),
-            duty.c.revision == bindparam("given_revision"),
-            duty.c.held_by.is_(None),
-        )
+        .where(duty.c.team_id == bindparam("given_team"), duty.c.revision == bindparam("given_revision"))
         .values(held_by=bindparam("given_assignment_id"), revision=duty.c.revision + 1)
         .returning(duty.c.team_id, duty.c.jurisdiction)
         .cte("moved")

@@ -32,6 +32,12 @@ def settings(request: Request) -> Settings:
     return found
 
 
+def together(request: Request) -> AbstractAsyncContextManager[Unit]:
+    """Return a unit in one transaction: for commands that lock before they decide."""
+    db: Database = request.app.state.db
+    return db.transaction()
+
+
 def single(request: Request) -> AbstractAsyncContextManager[Unit]:
     """Return a unit whose statements commit one by one: for reads, and for commands that write in one statement."""
     db: Database = request.app.state.db

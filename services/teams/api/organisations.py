@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from services.teams import queries
 from services.teams.api.bodies import ProviderChange, ProviderRequest, TeamChange, TeamRequest
-from services.teams.api.deps import ProviderIdPath, TeamIdPath, scope_of, single
+from services.teams.api.deps import ProviderIdPath, TeamIdPath, scope_of, single, together
 from services.teams.api.views import ProviderView, TeamView, provider_view, team_view
 from services.teams.commands import organisations as commands
 from shared import edge
@@ -82,7 +82,7 @@ async def change_provider(
     request: Request, provider_id: ProviderIdPath, body: ProviderChange, caller: Writer
 ) -> ProviderView:
     """Change what is given. A provider with teams cannot be retired; nothing is ever deleted."""
-    async with single(request) as unit:
+    async with together(request) as unit:
         row = await commands.change_provider(
             unit, scope_of(request, caller), provider_id, _values(body), version=body.version
         )
@@ -96,7 +96,7 @@ async def add_team(request: Request, body: TeamRequest, caller: Writer, once: On
     async def work(unit: Unit) -> TeamView:
         return team_view(await commands.add_team(unit, scope_of(request, caller), _values(body)))
 
-    answer: Any = await once(work, status=201, single=True)
+    answer: Any = await once(work, status=201)
     return answer  # type: ignore[no-any-return]  # a replayed answer is a response, which FastAPI passes through
 
 
@@ -138,6 +138,6 @@ async def read_team(
 @teams.patch("/{team_id}", summary="Change or retire a team", responses=answers(404, 409, 412))
 async def change_team(request: Request, team_id: TeamIdPath, body: TeamChange, caller: Writer) -> TeamView:
     """Change what is given. A team with live work cannot be retired, nor a member who is on duty leave the roster."""
-    async with single(request) as unit:
+    async with together(request) as unit:
         team = await commands.change_team(unit, scope_of(request, caller), team_id, _values(body), version=body.version)
         return team_view(team)

@@ -48,36 +48,33 @@ async def add_provider(unit: Unit, scope: Scope, values: Mapping[str, Any]) -> R
 async def change_provider(
     unit: Unit, scope: Scope, provider_id: UUID, values: Mapping[str, Any], *, version: int | None
 ) -> RowMapping:
-    """Change an organisation, or retire it once no team of it is left. Raises VersionStale, NameTaken, StillInUse."""
-    for _ in range(2):  # a version that the caller did not name may have passed while we read
-        found = await queries.find_provider(unit.conn, scope, provider_id)
-        check_version(version, found["version"])
-        changes = _retirement(values, retired=found["retired_at"] is not None)
-        if changes.get("retired_at") is not None and await queries.has_teams(unit.conn, scope, provider_id):
-            raise StillInUse("The provider has teams; retire them first.")
-        event = store.Event(
-            scope.caller.actor,
-            "profile",
-            "provider_changed",
-            {"provider_id": str(provider_id), "fields": sorted(values)},
-        )
-        try:
-            if await store.change_provider(unit.conn, provider_id, found["version"], changes, event):
-                break
-        except IntegrityError as error:
-            raise _refusal(error) from error
-    else:
-        check_version(version, -1)
+    """Change an organisation, or retire it once no team of it is left. The unit is one transaction.
+
+    Raises VersionStale, NameTaken, StillInUse.
+    """
+    await store.lock_provider(unit.conn, provider_id, alone=True)
+    found = await queries.find_provider(unit.conn, scope, provider_id)
+    check_version(version, found["version"])
+    changes = _retirement(values, retired=found["retired_at"] is not None)
+    if changes.get("retired_at") is not None and await queries.has_teams(unit.conn, scope, provider_id):
+        raise StillInUse("The provider has teams; retire them first.")
+    detail = {"provider_id": str(provider_id), "fields": sorted(values)}
+    event = store.Event(scope.caller.actor, "profile", "provider_changed", detail)
+    try:
+        await store.change_provider(unit.conn, provider_id, found["version"], changes, event)
+    except IntegrityError as error:
+        raise _refusal(error) from error
     return await queries.find_provider(unit.conn, scope, provider_id)
 
 
 async def add_team(unit: Unit, scope: Scope, values: Mapping[str, Any]) -> TeamRecord:
-    """Add a team, off duty and without shifts. Raises NameTaken, Invalid for a provider that is not there or is retired."""
+    """Add a team, off duty and without shifts. The unit is one transaction.
+
+    Raises NameTaken, Invalid for a provider that is not there, is retired or is not the caller's.
+    """
     provider_id = values["provider_id"]
-    found = None
-    if scope.provider_id in {None, provider_id}:
-        found = await queries.provider_in_service(unit.conn, scope, provider_id)
-    if found is None:
+    may = scope.provider_id in {None, provider_id}
+    if not (may and await store.lock_provider(unit.conn, provider_id, alone=False)):
         raise Invalid("There is no such provider.", pointer="/provider_id")
     team_id = uuid7()
     event = store.Event(scope.caller.actor, "profile", "team_added", {"provider_id": str(provider_id)})
@@ -92,7 +89,7 @@ async def add_team(unit: Unit, scope: Scope, values: Mapping[str, Any]) -> TeamR
 async def change_team(
     unit: Unit, scope: Scope, team_id: UUID, values: Mapping[str, Any], *, version: int | None
 ) -> TeamRecord:
-    """Change who a team is, or retire it. Raises VersionStale, NameTaken, StillInUse."""
+    """Change who a team is, or retire it. The unit is one transaction. Raises VersionStale, NameTaken, StillInUse."""
 
     async def attempt(team: TeamRecord) -> bool:
         check_version(version, team.profile["version"])
@@ -100,6 +97,9 @@ async def change_team(
         retires = changes.get("retired_at") is not None
         if retires and team.hold is not None:
             raise StillInUse("The team has live work; it can be retired once its hold is released.")
+        returns = "retired_at" in changes and not retires
+        if returns and not await store.lock_provider(unit.conn, team.provider_id, alone=False):
+            raise StillInUse("The team's provider is retired.")
         if not retires and "members" in changes:
             _keep_crew(team, {member["id"] for member in changes["members"]})
         event = store.Event(scope.caller.actor, "profile", "team_changed", {"fields": sorted(values)})

@@ -1,5 +1,6 @@
 """The teams service in this process, on a real PostgreSQL, and a client that can be anybody."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -11,6 +12,7 @@ from fastapi import FastAPI
 from services.teams.app import create_app
 from services.teams.settings import Settings
 from shared.auth import Caller, Role, issue
+from shared.db import Database
 
 SECRET = "only-for-tests-and-long-enough-for-anything"
 WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -92,10 +94,21 @@ def team_body(provider_id: UUID | str, **different: Any) -> dict[str, Any]:
     }
 
 
+async def until_somebody_waits(db: Database) -> None:
+    """Return once a connection waits for another's lock."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with db.autocommit() as unit:
+        for _ in range(500):
+            if (await unit.conn.exec_driver_sql(waiting)).scalar_one():
+                return
+            await asyncio.sleep(0.01)
+    raise AssertionError("nobody waited for a lock")
+
+
 @pytest.fixture
 async def app(database_dsns: Mapping[str, str]) -> AsyncIterator[FastAPI]:
     """One replica of the service."""
-    made = create_app(Settings(database_dsn=database_dsns["teams"], token_secret=SECRET))  # type: ignore[arg-type]  # as text, like from the environment
+    made = create_app(Settings(database_dsn=database_dsns["teams"], token_secret=SECRET))
     async with made.router.lifespan_context(made):
         yield made
 

@@ -14,7 +14,7 @@ from services.teams.scope import Scope
 from shared.auth import Caller, Role
 from shared.db import Database
 from tests import pg
-from tests.contract.teams.conftest import Api
+from tests.contract.teams.conftest import Api, until_somebody_waits
 
 SCOPE = Scope("los-angeles", Caller(Role.SERVICE, "dispatch"), lambda _: None)
 
@@ -200,7 +200,7 @@ async def test_a_release_that_meets_its_hold_under_way_leaves_the_team_free(api:
                 await release_hold(unit, SCOPE, assignment_id)
 
         releasing = asyncio.create_task(release())
-        await _until_somebody_waits(teams_db)
+        await until_somebody_waits(teams_db)
     await releasing
     entry = await api.availability(team_id)
     assert entry["hold"] is None
@@ -213,7 +213,7 @@ async def test_a_hold_that_meets_its_release_under_way_is_refused(api: Api, team
     async with teams_db.transaction() as releasing:
         await release_hold(releasing, SCOPE, assignment_id)
         holding = asyncio.create_task(api.hold(team_id, assignment_id))
-        await _until_somebody_waits(teams_db)
+        await until_somebody_waits(teams_db)
     assert (await holding).json()["type"].endswith(":hold-released")
     assert (await api.availability(team_id))["offerable"]
 
@@ -225,7 +225,7 @@ async def test_a_hold_waits_for_a_change_of_duty_under_way_and_then_sees_it(api:
         values = {"status": "break", "crew": ["a", "b"], "until": None, "reason": None}
         assert await store.change_duty(resting.conn, team, values, store.Event("team:test", "duty", "duty_changed"))
         holding = asyncio.create_task(api.hold(team_id))
-        await _until_somebody_waits(teams_db)
+        await until_somebody_waits(teams_db)
     refused = await holding
     assert refused.status_code == 409
     assert refused.json()["reasons"] == ["break"]
@@ -240,7 +240,7 @@ async def test_a_change_of_duty_waits_for_a_hold_under_way_and_then_sees_it(api:
         resting = asyncio.create_task(
             api("PUT", f"/v1/teams/{team_id}/duty", json={"status": "off_duty"}, role=Role.TEAM, team_id=team_id)
         )
-        await _until_somebody_waits(teams_db)
+        await until_somebody_waits(teams_db)
     refused = await resting
     assert refused.status_code == 409
     assert refused.json()["type"].endswith(":team-held")
@@ -264,14 +264,3 @@ async def test_age_is_never_negative(api: Api, fresh_database: pg.Clone) -> None
     async with pg.connected(fresh_database.admin) as admin:
         await admin.execute("UPDATE teams.hold SET held_at = $1", datetime.now(UTC) + timedelta(hours=1))
     assert (await api.ok("GET", "/v1/holds", role=Role.SERVICE))["items"][0]["age_s"] == 0
-
-
-async def _until_somebody_waits(db: Database) -> None:
-    """Return once a connection waits for another's lock."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with db.autocommit() as unit:
-        for _ in range(500):
-            if (await unit.conn.exec_driver_sql(waiting)).scalar_one():
-                return
-            await asyncio.sleep(0.01)
-    raise AssertionError("nobody waited for a lock")
