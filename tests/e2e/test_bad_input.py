@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.field.ground import Corner, Field
-from tests.field.people import CALM, Body
-from tests.field.wire import Reply
+from tests.field.people import CALM
+from tests.field.wire import Body, Reply
 
 
 async def post(corner: Corner, content: bytes) -> Reply:
@@ -16,13 +16,13 @@ async def post(corner: Corner, content: bytes) -> Reply:
 
 def put(body: Body, where: str, value: Any) -> Body:
     """Return the body with one value replaced."""
-    copy = json.loads(json.dumps(body))
+    copy: Body = json.loads(json.dumps(body))
     *parents, name = where.strip("/").split("/")
     inner = copy
     for parent in parents:
         inner = inner.setdefault(parent, {})
     inner[name] = value
-    return copy  # type: ignore[no-any-return]
+    return copy
 
 
 REFUSED: list[tuple[str, Any, str]] = [

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.field.ground import Corner, Field
-from tests.field.people import Body, Cad
-from tests.field.wire import eventually
+from tests.field.people import Cad
+from tests.field.wire import Body, eventually
 
 
 @pytest.mark.parametrize("needs", ["police", "ems", "fire"])
@@ -36,9 +36,9 @@ async def notice_in_feed(cad: Cad, after: str | None, kind: str, team_id: str) -
             notices = [change["notice"]] if change.get("notice") else (change.get("call") or {}).get("notices", [])
             for notice in notices:
                 if notice["kind"] == kind and team_id in (notice.get("team_id"), str(change)):
-                    return notice  # type: ignore[no-any-return]
+                    return dict(notice)
                 if notice["kind"] == kind and team_id in str(change):
-                    return notice  # type: ignore[no-any-return]
+                    return dict(notice)
         return None
 
     return await eventually(f"the feed of {cad.cad_system} shows {kind}", look)

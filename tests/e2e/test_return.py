@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from tests.field.ground import Corner, Field
-from tests.field.people import DENIED, WORSE, Body
-from tests.field.wire import eventually
+from tests.field.people import DENIED, WORSE
+from tests.field.wire import Body, eventually
 
 
 async def test_a_call_returned_in_the_answer_to_its_report_needs_no_acknowledgement(
@@ -69,7 +69,7 @@ async def test_a_call_outside_the_city_goes_back_at_once(corner: Corner) -> None
 
 async def test_an_unknown_call_type_alone_is_never_safe(corner: Corner, field: Field) -> None:
     await field.reviewer.queue()
-    bare = {"answers": {}, "narrative": None, "call_type_text": None, "language": None}
+    bare: Body = {"answers": {}, "narrative": None, "call_type_text": None, "language": None}
     for code in ("ZZ-99", "¿?", "415N-X", ""):
         reply = await corner.cad.send(corner.cad.a_report(location=corner.location, **bare | {"call_type_code": code}))
         if reply.status == 422:
@@ -93,7 +93,7 @@ async def test_a_plan_that_excludes_a_call_type_sends_it_back(corner: Corner, fi
 
 async def test_outside_the_plans_hours_a_call_goes_back(corner: Corner, field: Field) -> None:
     plan = await plan_of(corner, field)
-    closed = {discipline: [] for discipline in plan["hours"]}
+    closed: Body = {discipline: [] for discipline in plan["hours"]}
     await put_plan(corner, field, plan | {"hours": closed})
     call = await corner.report()
     assert (call["status"], call["return_reason"]) == ("returned", "outside_hours")
@@ -101,7 +101,7 @@ async def test_outside_the_plans_hours_a_call_goes_back(corner: Corner, field: F
 
 async def plan_of(corner: Corner, field: Field) -> Body:
     """Return the plan in force here."""
-    return (await field.office.ask("intake", "GET", f"/v1/neighborhoods/{corner.place.slug}/plan")).good()  # type: ignore[no-any-return]
+    return (await field.office.ask("intake", "GET", f"/v1/neighborhoods/{corner.place.slug}/plan")).good()
 
 
 async def put_plan(corner: Corner, field: Field, plan: Body) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from shared.auth import Role
 from tests.field.ground import Corner, Field
-from tests.field.people import Body
+from tests.field.wire import Body
 
 CAD, TEAM, REVIEWER = Role.CAD, Role.TEAM, Role.REVIEWER
 SUPERVISOR, ADMIN, AUDITOR, SERVICE = Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR, Role.SERVICE
@@ -85,10 +85,10 @@ async def test_a_role_may_do_what_the_contract_gives_it_and_nothing_else(
         if (path, role) in TOLERATED:
             continue
         # a body that no endpoint accepts: whoever may come in is told so (422), the others never get that far
-        body = {"json": {"?": 1}} if method in {"POST", "PUT"} else {}
+        body = {"?": 1} if method in {"POST", "PUT"} else None
         if method == "DELETE" and role in allowed:
             continue
-        reply = await field.wire.ask(service, method, real, token=token, **body)
+        reply = await field.wire.ask(service, method, real, token=token, json=body)
         if role not in allowed:
             assert reply.status == 403, (role, reply)
         else:
@@ -116,8 +116,9 @@ async def test_a_team_is_not_told_that_another_teams_work_exists(field: Field) -
             if path.endswith("emergency")
             else {"status": "available"}
         )
-        sent = {"json": body} if method != "GET" else {}
-        reply = await field.wire.ask(service, method, path, token=stranger.token, **sent)
+        reply = await field.wire.ask(
+            service, method, path, token=stranger.token, json=body if method != "GET" else None
+        )
         assert reply.status == 404, reply
     assert (await corner.tablet.shows(call))["status"] == "offered"
 
@@ -136,7 +137,7 @@ async def test_a_cad_is_not_told_that_another_cads_call_exists(field: Field) -> 
         sent = {"json": {"reason": "x"} if path == "/cancel" else {}} if method == "POST" else {}
         reply = await stranger.ask(method, call, path, **sent)
         assert reply.status == 404, reply
-    listed = (await field.wire.ask("intake", "GET", "/v1/calls", token=stranger.token)).good()["items"]
+    listed = (await field.wire.ask("intake", "GET", "/v1/calls", token=stranger.token)).items()
     assert call["id"] not in {entry["id"] for entry in listed}
     assert call["id"] not in str(await stranger.feed())
     in_anothers_name = await stranger.send(stranger.a_report(cad_system=corner.cad.cad_system))
@@ -152,5 +153,5 @@ async def test_a_supervisor_of_one_provider_is_not_shown_another_providers_team(
     token = issue(field.tokens.token_secret, caller)
     path = f"/v1/teams/{corner.tablet.team_id}"
     assert (await field.wire.ask("teams", "GET", path, token=token)).status == 404
-    listed = (await field.wire.ask("teams", "GET", "/v1/teams", token=token)).good()["items"]
+    listed = (await field.wire.ask("teams", "GET", "/v1/teams", token=token)).items()
     assert corner.tablet.team_id not in {team["id"] for team in listed}

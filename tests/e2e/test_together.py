@@ -18,7 +18,7 @@ async def co_response(corner: Corner, field: Field) -> dict[str, object]:
     call = await corner.report(**CO_RESPONSE)
     assert call["decision"]["disposition"] == "civilian_with_co_response", call["decision"]["reasons"]
     assert call["status"] == "in_review"
-    return (await field.reviewer.say(call, "send_civilian", version=call["version"])).good()  # type: ignore[no-any-return]
+    return (await field.reviewer.say(call, "send_civilian", version=call["version"])).good()
 
 
 CO_RESPONSE = {"answers": DENIED | {"dv_relation": "yes"}}

@@ -4,6 +4,7 @@ import asyncio
 
 from tests.field.ground import Corner, Field
 from tests.field.people import statuses
+from tests.field.wire import Body
 
 STEPS = (("accept", "accepted"), ("depart", "en_route"), ("arrive", "on_scene"), ("clear", "closed"))
 
@@ -21,7 +22,7 @@ async def test_a_reported_call_wakes_a_waiting_tablet_and_comes_back_closed(corn
     assert call["neighborhood"]["slug"] == corner.place.slug
     assert call["hand_back_by"] is not None
 
-    [item] = (await waiting).good()["items"]
+    [item] = (await waiting).items()
     assert (item["incident_id"], item["status"]) == (call["id"], "offered")
     assert "accept" in item["actions"]
     assert any("arguing over parking" in words["text"] for words in item["briefing"]["words"])
@@ -44,7 +45,7 @@ async def test_a_reported_call_wakes_a_waiting_tablet_and_comes_back_closed(corn
 
 async def test_the_cads_feed_shows_every_status_in_order(corner: Corner) -> None:
     cad = corner.cad
-    seen: list[dict[str, object]] = []
+    seen: list[Body] = []
     cursor = (await cad.changes())["next"]
 
     async def follow() -> None:
@@ -64,7 +65,7 @@ async def test_the_cads_feed_shows_every_status_in_order(corner: Corner) -> None
     assert statuses(seen) == ["queued", "offered", "accepted", "en_route", "on_scene", "closed"]
     assert {entry["id"] for entry in seen} == {call["id"]}
     versions = [entry["version"] for entry in seen]
-    assert versions == sorted(versions)  # type: ignore[type-var]  # JSON
+    assert versions == sorted(versions)
 
 
 async def test_the_timeline_tells_both_services_parts_in_order(corner: Corner) -> None:

@@ -1,14 +1,14 @@
 """The clock jumps an hour: no offer outlives its time, no call is lost, no deadline moves an hour away."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.field import promises
 from tests.field.ground import Corner, Field, running
-from tests.field.people import DENIED, Body
-from tests.field.wire import eventually
+from tests.field.people import DENIED
+from tests.field.wire import Body, eventually
 
 HOUR = timedelta(hours=1)
 
@@ -54,7 +54,7 @@ async def test_an_hour_forward_no_stale_offer_is_accepted_and_every_call_goes_on
     assert stale.status in {409, 503}, stale
 
     async def moved_on() -> bool:
-        return (await field.office.assignment(item["id"]))["status"] == "expired"
+        return str((await field.office.assignment(item["id"]))["status"]) == "expired"
 
     await eventually("the offer has expired", moved_on, within_s=10)
     assert (await corner.tablet.act(item, "accept")).status == 409
@@ -100,7 +100,7 @@ async def test_an_hour_back_deadlines_move_with_it_a_supervisor_is_told_and_the_
     await finish(field, made)
 
 
-async def deadlines(field: Field) -> dict[str, object]:
+async def deadlines(field: Field) -> dict[str, datetime]:
     """Return every live deadline."""
     rows = await field.rows("""
         SELECT 'call' || id, least(act_by, review_by) FROM intake.call WHERE final_at IS NULL

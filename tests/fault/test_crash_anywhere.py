@@ -14,8 +14,8 @@ import pytest
 
 from tests.field import promises
 from tests.field.ground import Corner, Field, running
-from tests.field.people import DENIED, DOUBT, FINAL, WORSE, Body, Tablet
-from tests.field.wire import Reply, eventually
+from tests.field.people import DENIED, DOUBT, FINAL, WORSE, Tablet
+from tests.field.wire import Body, Reply, eventually
 
 SEEDS = 20
 CALLS = 8
@@ -161,4 +161,4 @@ async def corners_of(field: Field) -> list[Corner]:
 
 async def test_no_overdue_row_is_left_after_the_storms(storm: Field) -> None:
     assert await storm.rows(promises.OVERDUE, timedelta(seconds=2)) == []
-    assert await promises.broken(storm, promises.ALWAYS | promises.AT_REST) == {}
+    assert await promises.broken(storm, {**promises.ALWAYS, **promises.AT_REST}) == {}

@@ -8,8 +8,8 @@ import pytest
 
 from services.links import Cut
 from tests.field.ground import Corner, Field
-from tests.field.people import WORSE, Body
-from tests.field.wire import eventually
+from tests.field.people import WORSE
+from tests.field.wire import Body, eventually
 
 THREE = {"accept": (), "depart": ("accept",), "arrive": ("accept", "depart")}
 """What must not succeed any more, and the steps before it."""
@@ -33,7 +33,7 @@ async def cad_is_told(corner: Corner, call: Body, cursor: str | None) -> Body:
         for change in await corner.cad.feed(cursor):
             for notice in (change.get("call") or {}).get("notices", []):
                 if notice["kind"] == "send_police" and change["call"]["id"] == call["id"]:
-                    return notice  # type: ignore[no-any-return]
+                    return dict(notice)
         return None
 
     return await eventually("the feed shows send_police", look, within_s=12)

@@ -8,7 +8,8 @@ import pytest
 
 from tests.field import promises
 from tests.field.ground import Corner, Field
-from tests.field.people import DENIED, WORSE, Body
+from tests.field.people import DENIED, WORSE
+from tests.field.wire import Body
 
 IN_TIME_S = 2.0
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.field import promises
 from tests.field.ground import Corner, Field
-from tests.field.people import Body
+from tests.field.wire import Body
 
 PATH = ("accept", "depart", "arrive", "check_in", "clear")
 REACHED = {"accept": "accepted", "depart": "en_route", "arrive": "on_scene", "check_in": "on_scene", "clear": "closed"}
@@ -53,7 +53,7 @@ async def at_every_step(field: Field) -> list[Walk]:
 async def report_until_answered(corner: Corner, body: Body) -> Body:
     """Report as a CAD does that gets no answer: the same again."""
     reply = await corner.cad.wire.insist("intake", "POST", "/v1/calls", token=corner.cad.token, json=body)
-    return reply.good()  # type: ignore[no-any-return]
+    return reply.good()
 
 
 async def offered_at_last(corner: Corner, body: Body) -> None:

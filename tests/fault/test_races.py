@@ -11,8 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.field.ground import Field
-from tests.field.people import Body
-from tests.field.wire import eventually
+from tests.field.wire import Body, eventually
 
 TRIALS = 200
 AT_ONCE = 16
@@ -164,5 +163,5 @@ async def test_fifty_copies_of_one_call_at_once_are_one_call_one_incident_one_as
             "SELECT count(*) FROM teams.hold WHERE incident_id IN (SELECT id FROM intake.call WHERE cad_event_id = $1)",
         ):
             assert await field.value(query, body["cad_event_id"]) == 1, query
-        assert sum(len(await tablet.list()) for tablet in corner.tablets) == 1
+        assert len([item for tablet in corner.tablets for item in await tablet.list()]) == 1
         await corner.cad.cancel(call)

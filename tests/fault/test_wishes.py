@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from tests.field import promises
 from tests.field.ground import Field
-from tests.field.people import DOUBT, WORSE, Body
-from tests.field.wire import Reply, eventually
+from tests.field.people import DOUBT, WORSE
+from tests.field.wire import Body, Reply, eventually
 from tests.pg import connected
 
 
@@ -121,8 +121,9 @@ async def test_a_hold_put_after_its_release_is_refused_also_when_it_was_released
     hold = {"team_id": corner.tablet.team_id, "incident_id": str(uuid4())}
 
     async def ask(method: str, hold_id: str) -> Reply:
-        sent = {"json": hold} if method == "PUT" else {}
-        return await field.wire.ask("teams", method, f"/v1/holds/{hold_id}", token=field.tokens.service, **sent)
+        return await field.wire.ask(
+            "teams", method, f"/v1/holds/{hold_id}", token=field.tokens.service, json=hold if method == "PUT" else None
+        )
 
     seen, unseen = str(uuid4()), str(uuid4())
     first, again = await ask("PUT", seen), await ask("PUT", seen)

@@ -18,8 +18,8 @@ from services.tokens import Tokens
 from shared.auth import Role
 from shared.db import Database
 from tests import pg
-from tests.field.people import Body, Cad, Office, Reviewer, Tablet
-from tests.field.wire import Wire, eventually
+from tests.field.people import Cad, Office, Reviewer, Tablet
+from tests.field.wire import Body, Wire, eventually
 from tests.systems import running_system
 
 
@@ -195,7 +195,7 @@ async def _settled(made: Field) -> Field:
     from services.intake.commands.neighborhoods import replace_layer  # loads geometry
 
     db = Database(made.system.plan.dsns["intake"], application="test-field", pool_size=1)
-    await replace_layer(db, feature_collection())
+    await replace_layer(db, feature_collection(), source="starter city", approximate=True)
     await db.close()
     body = {"name": "Test provider", "kind": "nonprofit"}
     provider = (await made.office.ask("teams", "POST", "/v1/providers", role=Role.ADMIN, json=body)).good()

@@ -10,9 +10,8 @@ from uuid import uuid4
 
 from services.tokens import Tokens
 from shared.auth import Role
-from tests.field.wire import Reply, Wire, eventually
+from tests.field.wire import Body, Reply, Wire, eventually
 
-Body = dict[str, Any]
 FINAL: Final = frozenset({"closed", "returned", "cancelled"})
 DENIED: Final = {"weapons": "no", "violence": "no", "injuries": "no", "threats": "no"}
 """The core four, each asked and denied."""
@@ -62,11 +61,11 @@ class Cad:
 
     async def report(self, **differs: Any) -> Body:
         """Post a new event and return the call."""
-        return (await self.send(self.a_report(**differs))).good()  # type: ignore[no-any-return]
+        return (await self.send(self.a_report(**differs))).good()
 
     async def update(self, call: Body, body: Body) -> Body:
         """Post news and return the call."""
-        return (await self.ask("POST", call, "/updates", json=body)).good()  # type: ignore[no-any-return]
+        return (await self.ask("POST", call, "/updates", json=body)).good()
 
     async def staged(self, call: Body, *, yes: bool = True, observed_at: datetime | None = None) -> Body:
         """Say that police are staged near the scene, or no longer are."""
@@ -75,11 +74,11 @@ class Cad:
 
     async def cancel(self, call: Body, reason: str = "caller_cancelled") -> Body:
         """Call it off and return the call."""
-        return (await self.ask("POST", call, "/cancel", json={"reason": reason})).good()  # type: ignore[no-any-return]
+        return (await self.ask("POST", call, "/cancel", json={"reason": reason})).good()
 
     async def acknowledge(self, call: Body, **body: Any) -> Body:
         """Say that the return, or the notice named, has reached a person."""
-        return (await self.ask("POST", call, "/acknowledge", json=body)).good()  # type: ignore[no-any-return]
+        return (await self.ask("POST", call, "/acknowledge", json=body)).good()
 
     async def ask(self, method: str, call: Body, path: str = "", **request: Any) -> Reply:
         """Send a request about one call."""
@@ -87,7 +86,7 @@ class Cad:
 
     async def call(self, call: Body) -> Body:
         """Return the call as it is."""
-        return (await self.ask("GET", call)).good()  # type: ignore[no-any-return]
+        return (await self.ask("GET", call)).good()
 
     async def by_event(self, cad_event_id: str, attempt: int | None = None) -> Reply:
         """Look a call up by the CAD's own name for it."""
@@ -102,9 +101,9 @@ class Cad:
         known, etag = call, None
         while True:
             path = f"/v1/calls/{call['id']}"
-            reply = await self.wire.poll("intake", path, token=self.token, wait_s=1 if etag is None else 2, etag=etag)
+            reply = await self.wire.poll("intake", path, token=self.token, wait_s=2, etag=etag)
             if reply.ok:
-                known, etag = reply.body, reply.etag
+                known, etag = reply.good(), reply.etag
                 if known["status"] == status and (where is None or where(known)):
                     return known
             else:
@@ -117,8 +116,11 @@ class Cad:
         """Return the next page of the feed."""
         path = "/v1/changes?limit=200" + (f"&after={after}" if after else "")
         if wait_s is None:
-            return (await self.wire.ask("intake", "GET", path, token=self.token)).good()  # type: ignore[no-any-return]
-        return (await self.wire.poll("intake", path, token=self.token, wait_s=wait_s)).good()  # type: ignore[no-any-return]
+            return (await self.wire.ask("intake", "GET", path, token=self.token)).good()
+        headers = {"Prefer": f"wait={round(wait_s)}"}
+        return (
+            await self.wire.ask("intake", "GET", path, token=self.token, headers=headers, timeout_s=wait_s + 10)
+        ).good()
 
     async def feed(self, after: str | None = None) -> list[Body]:
         """Return everything in the feed since a cursor."""
@@ -132,7 +134,7 @@ class Cad:
 
     async def timeline(self, call: Body) -> list[Body]:
         """Return every event of the call, across services."""
-        return (await self.ask("GET", call, "/timeline?limit=200")).good()["items"]  # type: ignore[no-any-return]
+        return (await self.ask("GET", call, "/timeline?limit=200")).items()
 
 
 @dataclass
@@ -152,7 +154,7 @@ class Tablet:
 
     async def list(self) -> list[Body]:
         """Return what is on the tablet now."""
-        return (await self.wire.ask("dispatch", "GET", self._path, token=self.token)).good()["items"]  # type: ignore[no-any-return]
+        return (await self.wire.ask("dispatch", "GET", self._path, token=self.token)).items()
 
     async def poll(self, etag: str | None = None, *, wait_s: float = 10.0, replica: int | None = None) -> Reply:
         """Wait for news, as a tablet does all day."""
@@ -172,10 +174,10 @@ class Tablet:
             reply = await self.poll(etag, wait_s=1)
             if reply.ok:
                 etag = reply.etag
-                mine = [item for item in reply.body["items"] if item["incident_id"] == call["id"]]
+                mine = [item for item in reply.items() if item["incident_id"] == call["id"]]
                 for item in mine:
                     if item["status"] == status and (where is None or where(item)):
-                        return item  # type: ignore[no-any-return]
+                        return item
                 seen = ", ".join(item["status"] for item in mine) or "nothing"
             assert time.monotonic() < deadline, f"{self.name} shows {seen}, not {status}, after {within_s:g} s"
 
@@ -202,11 +204,11 @@ class Tablet:
             "dispatch", "POST", path, within_s=within_s, token=self.token, json={"action": action, **body},
             headers={"Idempotency-Key": uuid4().hex},
         )  # fmt: skip
-        return reply.good()  # type: ignore[no-any-return]
+        return reply.good()
 
     async def go(self, item: Body, *actions: str) -> Body:
         """Press one button after the other, with what each needs; return the last answer."""
-        needs = {"clear": {"outcome": "agreement"}, "decline": {"reason": "too far"}}
+        needs: dict[str, Body] = {"clear": {"outcome": "agreement"}, "decline": {"reason": "too far"}}
         answer = item
         for action in actions:
             answer = await self.press(item, action, **needs.get(action, {}))
@@ -249,7 +251,7 @@ class Reviewer:
     async def queue(self) -> list[Body]:
         """Read the queue, and so be present."""
         path = "/v1/calls?review=open&limit=200"
-        return (await self.wire.ask("intake", "GET", path, token=self.token)).good()["items"]  # type: ignore[no-any-return]
+        return (await self.wire.ask("intake", "GET", path, token=self.token)).items()
 
     async def say(self, call: Body, decision: str, **body: Any) -> Reply:
         """Decide a call, once."""
@@ -272,11 +274,11 @@ class Office:
 
     async def incident(self, call: Body) -> Body:
         """Return dispatch's view of the call."""
-        return (await self.ask("dispatch", "GET", f"/v1/incidents/{call['id']}")).good()  # type: ignore[no-any-return]
+        return (await self.ask("dispatch", "GET", f"/v1/incidents/{call['id']}")).good()
 
     async def assignment(self, assignment_id: str) -> Body:
         """Return one assignment with its history."""
-        return (await self.ask("dispatch", "GET", f"/v1/assignments/{assignment_id}")).good()  # type: ignore[no-any-return]
+        return (await self.ask("dispatch", "GET", f"/v1/assignments/{assignment_id}")).good()
 
     async def recall(self, call: Body, reason: str = "Rumors of a fight at the corner.") -> Reply:
         """Call the team off."""
@@ -284,7 +286,7 @@ class Office:
 
     async def alerts(self, service: str) -> list[Body]:
         """Return the open alerts of a service."""
-        return (await self.ask(service, "GET", "/v1/alerts")).good()["items"]  # type: ignore[no-any-return]
+        return (await self.ask(service, "GET", "/v1/alerts")).items()
 
     async def alert(self, service: str, subject: str, kind: str | None = None, *, within_s: float = 10.0) -> Body:
         """Wait for an alert about a subject."""
@@ -299,7 +301,7 @@ class Office:
 
     async def hold_of(self, tablet: Tablet) -> Body | None:
         """Return the live hold of a team, if it has one."""
-        holds = (await self.ask("teams", "GET", "/v1/holds")).good()["items"]
+        holds = (await self.ask("teams", "GET", "/v1/holds")).items()
         return next((hold for hold in holds if hold["team_id"] == tablet.team_id), None)
 
     async def is_free(self, tablet: Tablet, *, within_s: float = 10.0) -> None:

@@ -11,6 +11,7 @@ import httpx2
 from shared.problems import URN
 
 T = TypeVar("T")
+Body = dict[str, Any]
 USUAL_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.03
 
@@ -46,16 +47,23 @@ class Reply:
         """The fields that an invalid request named."""
         return [error["pointer"] for error in self.body.get("errors") or ()] if isinstance(self.body, dict) else []
 
-    def good(self) -> Any:
+    def good(self) -> Body:
         """Return the body of a 2xx answer. Raises AssertionError with the whole answer for any other."""
         assert self.ok, f"{self.asked} was answered {self.status}: {self.body}"
-        return self.body
+        body: Body = self.body
+        return body
 
-    def refused(self, status: int, problem: str | None = None) -> Any:
+    def items(self) -> list[Body]:
+        """Return the items of a page. Raises AssertionError for any answer but 2xx."""
+        items: list[Body] = self.items()
+        return items
+
+    def refused(self, status: int, problem: str | None = None) -> Body:
         """Return the body of a refusal. Raises AssertionError for any other answer."""
         assert self.status == status, f"{self.asked} was answered {self.status}, not {status}: {self.body}"
         assert problem is None or self.problem == problem, f"{self.asked} was refused by {self.problem}, not {problem}"
-        return self.body
+        body: Body = self.body
+        return body
 
 
 class Wire:
@@ -107,9 +115,9 @@ class Wire:
     async def poll(
         self, service: str, path: str, *, token: str, wait_s: float, etag: str | None = None, replica: int | None = None
     ) -> Reply:
-        """Long-poll once: 200 with news, 304 when there was none in time."""
+        """Long-poll once: 200 with news, 304 when there was none in time. Without an `etag`: the state now."""
         whole = max(1, min(55, round(wait_s)))
-        headers = {"Prefer": f"wait={whole}"} | ({"If-None-Match": etag} if etag else {})
+        headers = {"Prefer": f"wait={whole}", "If-None-Match": etag} if etag else {}
         return await self.ask(
             service, "GET", path, token=token, headers=headers, timeout_s=whole + USUAL_TIMEOUT_S, replica=replica
         )
