@@ -241,6 +241,16 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for table in ("notice", "assignment", "loose_notice", "link", "incident_event", "incident", "idempotency_key", "clock_watch", "alert"):
+    for table in (
+        "notice",
+        "assignment",
+        "loose_notice",
+        "link",
+        "incident_event",
+        "incident",
+        "idempotency_key",
+        "clock_watch",
+        "alert",
+    ):
         op.execute(f"DROP TABLE dispatch.{table}")
     drop_clock("dispatch")

@@ -24,7 +24,12 @@ from shared.health import Check, database_check, health_router
 from shared.peer import Peer
 from shared.wake import Hub
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "0.1.0"
+DESCRIPTION: Final = """Finds a team for a call that intake wants a civilian team for, offers it, follows the crew and calls it off.
+
+Tablets poll `/v1/teams/{team_id}/assignments` and report by `/v1/assignments/{id}/actions`; supervisors watch the queue and the
+alerts, send a team by hand or call one off. Nobody is sent while intake has not been heard from for 30 s.
+"""
 HEAD: Final = "dispatch_0001"
 """The newest revision that this code needs."""
 
@@ -70,10 +75,11 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
 
     app = edge.application(
         title="Common Ground: dispatch",
-        description=__doc__ or "",
+        description=DESCRIPTION,
         version=VERSION,
         table=PROBLEMS,
         lifespan=lifespan,
+        from_services=r"PUT /v1/incidents/[^/]+",
     )
     state = {
         "token_secret": secret, "db": db, "hub": hub, "idempotency_table": tables.idempotency_key, "desk": desk, "teams": teams,

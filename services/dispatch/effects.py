@@ -6,6 +6,8 @@ None of it is needed for correctness (a sweep does each within a second); all of
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from prometheus_client import Counter
+
 from services.dispatch.domain import incident as incidents
 from services.dispatch.step import Step
 from shared.alerts import KEY as ALERTS
@@ -14,6 +16,9 @@ from shared.loops import Loop
 from shared.outbox import Relay
 from shared.wake import Hub
 
+MOVES = Counter(
+    "dispatch_moves_total", "What happened to incidents and assignments", ["machine", "action", "after", "reason"]
+)
 INCIDENTS = "incidents"
 """The hub's key for the queue."""
 
@@ -40,6 +45,7 @@ class Effects:
 
     def follow(self, unit: Unit, step: Step) -> None:
         """Do after the commit of `unit` what a step makes useful."""
+        unit.then(lambda: _count(step))
         incident_id = step.case.incident.id
         keys = {team_key(row.team_id) for row in step.case.assignments if row.is_live} | {
             incident_key(incident_id),
@@ -66,3 +72,10 @@ class Effects:
     def alerted(self, unit: Unit) -> None:
         """Wake those who wait for alerts."""
         unit.then(lambda: self.hub.wake(ALERTS))
+
+
+def _count(step: Step) -> None:
+    for event in step.events:
+        ended = event["machine"] == "incident" and event["after"] == incidents.Status.ENDED
+        reason = step.incident_changes.get("return_reason") or step.incident_changes.get("outcome") if ended else None
+        MOVES.labels(event["machine"], event["action"], event["after"] or "", reason or "").inc()

@@ -85,4 +85,4 @@ def misfit(facts: Mapping[str, Any], team_id: UUID, name: str, stored: Mapping[s
     )
     call = waiting(team_id, facts, priority=2, since=now)
     refusal = why_not(call, team, Policy(), now, assigned=True)
-    return refusal[0] if refusal else None
+    return refusal.name if refusal else None

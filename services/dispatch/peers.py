@@ -79,9 +79,9 @@ class Teams:
             return None, reply.etag
         return _read(Availability, reply), reply.etag
 
-    async def hold(self, assignment_id: UUID, team_id: UUID, incident_id: UUID) -> HoldAnswer:
-        """Hold a team for an assignment."""
-        body = HoldRequest(team_id=team_id, incident_id=incident_id).model_dump(mode="json")
+    async def hold(self, assignment_id: UUID, team_id: UUID, incident_id: UUID, *, restore: bool = False) -> HoldAnswer:
+        """Hold a team for an assignment; `restore` puts the missing hold of a live one back."""
+        body = HoldRequest(team_id=team_id, incident_id=incident_id, restore=restore).model_dump(mode="json")
         try:
             reply = await self.peer.request("PUT", f"/v1/holds/{assignment_id}", json=body)
         except PeerSilentError:

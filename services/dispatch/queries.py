@@ -3,16 +3,19 @@
 # ruff: noqa: S608 - the texts are put together from constants of this service
 
 from collections.abc import Mapping
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import String, Uuid, bindparam, text
+from sqlalchemy import Integer, String, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch.tables import LIVE_SQL
+from shared.edge import cursor, read_cursor
+from shared.errors import Invalid
 from shared.messages.incidents import Progress
 
-MOST_EVENTS: Final = 200
+MOST_EVENTS: Final = 100
 
 _PROGRESS: Final = text(f"""
     SELECT i.version, dispatch.clock() AS at, i.status, i.return_reason, i.outcome, i.needs, i.position,
@@ -47,6 +50,14 @@ _WAITING: Final = text("""
         AND i.assign_by > c.now
     ORDER BY i.priority, i.created_at, i.id LIMIT 500
 """).bindparams(bindparam("jurisdiction", type_=String))
+_NEEDS: Final = text("""
+    SELECT i.id, i.priority, i.created_at, i.version, i.facts, dispatch.clock() AS now,
+        (SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
+            AND a.status IN ('holding', 'offered', 'accepted', 'en_route', 'on_scene')) AS team_id,
+        ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
+              AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by
+    FROM dispatch.incident i WHERE i.id = :incident_id
+""").bindparams(bindparam("incident_id", type_=Uuid))
 _ENGAGED: Final = text(f"""
     SELECT team_id, true AS busy FROM dispatch.assignment WHERE jurisdiction = :jurisdiction AND {LIVE_SQL}
     UNION ALL
@@ -58,6 +69,11 @@ _ENGAGED: Final = text(f"""
 async def waiting(conn: AsyncConnection, jurisdiction: str) -> list[Mapping[Any, Any]]:
     """Return the incidents that may be offered to somebody now, the most urgent first; at most 500."""
     return list((await conn.execute(_WAITING, {"jurisdiction": jurisdiction})).mappings().all())
+
+
+async def needs(conn: AsyncConnection, incident_id: UUID) -> Mapping[Any, Any] | None:
+    """Return what one incident needs, whatever its status, and the team that has it; None if unknown."""
+    return (await conn.execute(_NEEDS, {"incident_id": incident_id})).mappings().first()
 
 
 async def engaged(conn: AsyncConnection, jurisdiction: str) -> tuple[frozenset[UUID], frozenset[UUID]]:
@@ -85,3 +101,65 @@ async def tablet(conn: AsyncConnection, team_id: UUID) -> list[Mapping[Any, Any]
     An offer whose time has passed is not shown, even if the sweep has not ended it yet.
     """
     return list((await conn.execute(_TABLET, {"team_id": team_id})).mappings().all())
+
+
+StatusFilter = Literal["waiting", "committed", "ended"]
+_QUEUE: Final = text(f"""
+    SELECT i.id, i.status, i.version, i.priority, i.facts ->> 'neighborhood' AS neighborhood, i.facts -> 'disciplines' AS disciplines,
+        i.created_at, i.act_by AS assign_act_by, i.may_offer, i.may_depart, i.wish_reason, i.wanted, i.offers, i.unmatched,
+        i.return_reason, i.outcome, a.id AS assignment_id, a.team_id, a.team_name, a.status AS assignment_status, a.eta,
+        a.act_by AS assignment_act_by, a.watch, a.misfit
+    FROM dispatch.incident i LEFT JOIN LATERAL (
+        SELECT * FROM dispatch.assignment x WHERE x.incident_id = i.id ORDER BY x.created_at DESC, x.id DESC LIMIT 1) a ON true
+    WHERE (i.created_at, i.id) > (CAST(:after_at AS timestamptz), CAST(:after_id AS uuid))
+        AND (i.status = ANY (string_to_array(:statuses, ',')) OR :statuses = ''
+             AND (i.status <> 'ended' OR EXISTS (
+                SELECT 1 FROM dispatch.assignment y WHERE y.incident_id = i.id AND y.{LIVE_SQL})))
+    ORDER BY i.created_at, i.id LIMIT :most
+""").bindparams(
+    bindparam("after_at", type_=String), bindparam("after_id", type_=String), bindparam("statuses", type_=String),
+    bindparam("most", type_=Integer),
+)  # fmt: skip
+_FIRST: Final = ("-infinity", "00000000-0000-0000-0000-000000000000")
+
+
+async def queue(
+    conn: AsyncConnection, statuses: list[StatusFilter], *, limit: int, cursor_text: str | None
+) -> tuple[list[Mapping[Any, Any]], str | None]:
+    """Return a page of incidents, the oldest first, and the cursor of the next page."""
+    after_at, after_id = _after(cursor_text)
+    parameters = {"after_at": after_at, "after_id": after_id, "statuses": ",".join(statuses), "most": limit + 1}
+    rows: list[Mapping[Any, Any]] = list((await conn.execute(_QUEUE, parameters)).mappings().all())
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], cursor(last["created_at"].isoformat(), last["id"])
+
+
+def _after(cursor_text: str | None) -> tuple[str, str]:
+    if cursor_text is None:
+        return _FIRST
+    at, last_id = read_cursor(cursor_text, length=2)
+    try:
+        return datetime.fromisoformat(str(at)).isoformat(), str(UUID(str(last_id)))
+    except ValueError as error:
+        raise Invalid("The cursor is not one that this service gave.", pointer="cursor") from error
+
+
+_ONE: Final = text("SELECT a.* FROM dispatch.assignment a WHERE a.id = :assignment_id").bindparams(
+    bindparam("assignment_id", type_=Uuid)
+)
+_HISTORY: Final = text("""
+    SELECT seq, at, actor, action, before AS "from", after AS "to", reason, data FROM dispatch.incident_event
+    WHERE assignment_id = :assignment_id ORDER BY seq
+""").bindparams(bindparam("assignment_id", type_=Uuid))
+
+
+async def assignment(
+    conn: AsyncConnection, assignment_id: UUID
+) -> tuple[Mapping[Any, Any], list[Mapping[Any, Any]]] | None:
+    """Return one assignment and its history; None if unknown."""
+    row = (await conn.execute(_ONE, {"assignment_id": assignment_id})).mappings().first()
+    if row is None:
+        return None
+    return row, list((await conn.execute(_HISTORY, {"assignment_id": assignment_id})).mappings().all())

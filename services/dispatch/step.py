@@ -27,6 +27,8 @@ RECALL_WORDS: Final[Mapping[str, str]] = {
     "not_departed": "You did not leave in time. The call goes to somebody else; say that you are free.",
     "no_longer_fits": "New facts need another team. The call goes to somebody else; say that you are free.",
 }
+_ALERTED: Final = assignments.UNDER_WAY | {assignments.Status.WITHDRAWING}
+"""Where alerts about an assignment can be open; whatever the crew does there answers them."""
 _OTHER_WORDS: Final = "Stop. The call was taken back. Leave, and say when you are away."
 
 
@@ -65,7 +67,7 @@ class Step:
         self.row, self.move = row, move
         self.changes |= self._consequences(row, move, reason) | changes
         self._event("assignment", action.value, move.before.value, move.after.value, reason, row.id, data)
-        if row.stage:
+        if row.status in _ALERTED:
             self.resolves.append(str(row.id))
         return self
 

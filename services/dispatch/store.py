@@ -19,6 +19,8 @@ from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
 from services.dispatch.domain.guards import Guard, Wish
 from services.dispatch.step import Step
+from services.dispatch.tables import NOW, notice
+from shared.ids import uuid7
 
 
 class NewIncident(NamedTuple):
@@ -197,3 +199,22 @@ def _assignment(row: Mapping[Any, Any]) -> AssignmentRow:
         team=row["team"] or {},
         **plain,
     )
+
+
+async def add_notice(
+    conn: AsyncConnection, step: Step, *, kind: str, words: str, team_id: UUID | None, position: Any
+) -> UUID:
+    """Add a notice to the incident of a step that is written in the same transaction, and return its id."""
+    notice_id = uuid7()
+    await conn.execute(
+        notice.insert().values(
+            id=notice_id,
+            incident_id=step.case.incident.id,
+            team_id=team_id,
+            kind=kind,
+            text=words,
+            position=position,
+            at=NOW,
+        )
+    )
+    return notice_id

@@ -1,17 +1,23 @@
 """The timed loops of one replica: the net under every effect, so that a missed notification costs a tick and never a call."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import structlog
+
+from services.dispatch.commands import deadlines
 from services.dispatch.desk import Desk
 from services.dispatch.outboxes import Outbox
 from services.dispatch.peers import Teams
 from services.dispatch.rounds import Matchmaker
 from services.dispatch.settings import Settings
+from services.dispatch.upkeep import Upkeep
 from shared.db import Database
 from shared.loops import Loop
 from shared.outbox import Relay
 
+log = structlog.get_logger(__name__)
 Work = Callable[[], Awaitable[bool | None]]
 
 
@@ -24,10 +30,16 @@ class Sweeps:
         self._desk = desk
         self._teams = teams
         self.matchmaker = Matchmaker(db, desk, teams)
+        upkeep = Upkeep(db, desk, teams)
         tick_s = settings.period_s(1)
         self._loops = [
             Loop("rounds", self.matchmaker.run, tick_s),
             Loop("availability", self._follow_availability, tick_s),
+            Loop("deadlines", self._meet_deadlines, tick_s),
+            Loop("safety_link", upkeep.watch_link, tick_s),
+            Loop("clock", upkeep.watch_clock, tick_s),
+            Loop("holds", upkeep.reconcile_holds, settings.period_s(60)),
+            Loop("upkeep", upkeep.tidy, settings.period_s(15)),
         ]
         effects = desk.effects
         effects.rounds = self._loops[0]
@@ -56,3 +68,19 @@ class Sweeps:
         if await self._desk.roster.follow(self._teams, wait_s=50):
             self._desk.effects.rounds.poke()
         return True
+
+    async def _meet_deadlines(self) -> bool:
+        """Meet every deadline that has passed, a few incidents at a time; one that fails does not stop the others."""
+        async with self._db.autocommit() as unit:
+            passed = await deadlines.due(unit, self._desk.jurisdiction)
+        gate = asyncio.Semaphore(4)
+
+        async def one(incident_id: UUID) -> None:
+            async with gate:
+                await deadlines.meet(self._db, self._desk, incident_id)
+
+        results = await asyncio.gather(*(one(incident_id) for incident_id in passed), return_exceptions=True)
+        failed = [result for result in results if isinstance(result, Exception)]
+        for error in failed[:3]:
+            log.warning("deadline.failed", error=type(error).__name__, detail=str(error)[:200])
+        return len(passed) == deadlines.MOST and not failed

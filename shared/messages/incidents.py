@@ -120,7 +120,7 @@ class Progress(Message):
     """Every notice that dispatch has raised for this call, oldest first; intake takes each id once."""
     assignment: AssignmentView | None = None
     events: list[EventView] = []
-    """History that intake has not confirmed, oldest first; at most 200 at once."""
+    """History that intake has not confirmed, oldest first; at most 100 at once."""
 
 
 class ProgressReceipt(Message):

@@ -4,13 +4,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 
 from services.dispatch import queries
 from services.dispatch.api import views
-from services.dispatch.api.schemas import ActionRequest, AssignmentState, TabletList
+from services.dispatch.api.schemas import (
+    ActionRequest,
+    AssignmentDetail,
+    AssignmentState,
+    EmergencyAnswer,
+    EmergencyRequest,
+    TabletList,
+)
 from services.dispatch.api.state import Db, TheDesk, TheHub
-from services.dispatch.commands import actions
+from services.dispatch.commands import actions, emergencies
 from services.dispatch.effects import team_key
 from shared.auth import Caller, Role, allow
 from shared.db import Unit
@@ -67,3 +74,43 @@ async def act(assignment_id: UUID, body: ActionRequest, desk: TheDesk, caller: C
         return views.state_after(await actions.act(unit, desk, assignment_id, report, caller))
 
     return await once(work, single=True)
+
+
+@router.get(
+    "/v1/assignments/{assignment_id}",
+    summary="One assignment and its history",
+    responses=answers(404),
+)
+async def get_assignment(
+    assignment_id: UUID, db: Db, caller: Annotated[Caller, allow(Role.TEAM, Role.SUPERVISOR, Role.AUDITOR)]
+) -> AssignmentDetail:
+    """Return the assignment, why this team was chosen, and every event of it."""
+    async with db.autocommit() as unit:
+        found = await queries.assignment(unit.conn, assignment_id)
+    if found is None or not actions.may_see(caller, found[0]["team_id"], found[0]["provider_id"]):
+        raise NotFound("There is no such assignment.")
+    return views.detail(*found)
+
+
+@router.post(
+    "/v1/teams/{team_id}/emergency",
+    summary="Panic",
+    status_code=202,
+    response_model=EmergencyAnswer,
+    responses=answers(404),
+)
+async def emergency(team_id: UUID, body: EmergencyRequest, desk: TheDesk, caller: Crew, once: OnceOnly) -> Any:
+    """Sound the alarm: in any state, with or without work, as often as pressed. The call center and the supervisors are told at once.
+
+    The assignment stays as it is; `escalate` it, or clear it, when there is time.
+    """
+    if not caller.is_team(team_id):
+        raise NotFound("There is no such team.")
+    position = body.position()
+
+    async def work(unit: Unit) -> JSONResponse:
+        panic = await emergencies.alarm(unit, desk, team_id, position=position, note=body.note, actor=caller.actor)
+        answer = EmergencyAnswer(notice_id=panic.notice_id, incident_id=panic.incident_id, at=panic.at)
+        return JSONResponse(answer.model_dump(mode="json"), status_code=202)
+
+    return await once(work, status=202)

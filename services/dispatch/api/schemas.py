@@ -188,8 +188,18 @@ class EmergencyRequest(Strict):
 
     lat_deg: Latitude | None = None
     lon_deg: Longitude | None = None
-    at: Time | None = None
-    note: Note | None = None
+    at: Annotated[Time | None, Field(description="The tablet's clock: recorded, decides nothing.")] = None
+    note: Annotated[str, Field(max_length=500)] | None = None
+
+    def position(self) -> dict[str, Any] | None:
+        """Return where it was pressed, if the tablet knew. Raises Invalid for half a position."""
+        if (self.lat_deg is None) != (self.lon_deg is None):
+            raise Invalid(
+                "A position has both coordinates.", pointer="/lat_deg" if self.lat_deg is None else "/lon_deg"
+            )
+        if self.lat_deg is None:
+            return None
+        return {"lat_deg": self.lat_deg, "lon_deg": self.lon_deg, "at": self.at.isoformat() if self.at else None}
 
 
 class EmergencyAnswer(Answer):
@@ -219,6 +229,16 @@ class AssignRequest(Strict):
     version: Annotated[int | None, Field(ge=1, le=2**62, description="The incident's version seen.")] = None
 
 
+class HoldingState(Answer):
+    """A team was chosen by hand; it is being held and will be offered the call."""
+
+    id: UUID = Field(description="The new assignment.")
+    incident_id: UUID
+    team_id: UUID
+    status: Literal["holding"]
+    version: int
+
+
 class QueueItem(Answer):
     """An incident as a supervisor sees it in the queue."""
 
@@ -230,7 +250,7 @@ class QueueItem(Answer):
     disciplines: list[str]
     created_at: Time
     act_by: Time | None = Field(description="The nearest deadline.")
-    watch: str | None = Field(description="What that deadline is about.", examples=["respond"])
+    watch: str | None = Field(description="What that deadline is about; `assign` while it waits.", examples=["respond"])
     may_offer: bool
     may_depart: bool
     awaiting: str | None

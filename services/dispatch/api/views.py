@@ -1,11 +1,13 @@
 """Shaping rows and steps into the answers of tablets and supervisors."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from services.dispatch.api import schemas
 from services.dispatch.domain.assignment import Status
 from services.dispatch.domain.guards import Wish, awaited, open_actions
+from services.dispatch.domain.matching import Considered
 from services.dispatch.domain.silence import heard_recently
 from services.dispatch.step import Step
 
@@ -79,3 +81,49 @@ def _awaiting(wish: Wish, status: Status, *, is_heard: bool) -> list[Any]:
     if status is Status.WITHDRAWING:
         return []
     return [*awaited(wish), *([] if is_heard else ["safety_link"])]
+
+
+def queue_item(row: Mapping[Any, Any]) -> schemas.QueueItem:
+    """Return an incident as the queue shows it, with the nearest of its deadlines."""
+    watched = [
+        (at, watch)
+        for at, watch in ((row["assign_act_by"], "assign"), (row["assignment_act_by"], row["watch"]))
+        if at is not None
+    ]
+    act_by, watch = min(watched) if watched else (None, None)
+    newest = None
+    if row["assignment_id"] is not None:
+        newest = {
+            "id": row["assignment_id"], "team_id": row["team_id"], "team_name": row["team_name"],
+            "status": row["assignment_status"], "eta": row["eta"], "misfit": row["misfit"],
+        }  # fmt: skip
+    plain = {
+        name: row[name]
+        for name in (
+            "id", "status", "version", "priority", "neighborhood", "created_at", "may_offer", "may_depart", "offers", "unmatched",
+            "return_reason", "outcome",
+        )
+    }  # fmt: skip
+    return schemas.QueueItem(
+        disciplines=row["disciplines"] or [],
+        act_by=act_by,
+        watch=watch,
+        awaiting=row["wish_reason"] if row["wanted"] == "civilian" else None,
+        assignment=newest,
+        **plain,
+    )
+
+
+def candidate(one: Considered) -> schemas.CandidateView:
+    """Return a team considered."""
+    return schemas.CandidateView(**asdict(one))
+
+
+def detail(row: Mapping[Any, Any], history: list[Mapping[Any, Any]]) -> schemas.AssignmentDetail:
+    """Return one assignment with its history."""
+    names = schemas.AssignmentDetail.model_fields.keys() - {"recall", "history"}
+    return schemas.AssignmentDetail(
+        recall=recall(row),
+        history=[schemas.AssignmentEvent.model_validate(dict(event)) for event in history],
+        **{name: row[name] for name in names},
+    )

@@ -71,16 +71,16 @@ async def find(unit: Unit, assignment_id: UUID, caller: Caller) -> tuple[Case, A
     """Return an assignment with its case. Raises NotFound, also for what this caller may not see."""
     case = await store.read_case_of(unit.conn, assignment_id)
     row = case.named(assignment_id) if case else None
-    if case is None or row is None or not may_see(caller, row):
+    if case is None or row is None or not may_see(caller, row.team_id, row.provider_id):
         raise NotFound("There is no such assignment.")
     return case, row
 
 
-def may_see(caller: Caller, row: AssignmentRow) -> bool:
+def may_see(caller: Caller, team_id: UUID, provider_id: UUID | None) -> bool:
     """A team sees its own assignments, a supervisor of one provider those of its teams, anybody else all."""
     if caller.role is Role.TEAM:
-        return caller.team_id == row.team_id
-    return caller.provider_id is None or caller.provider_id == row.provider_id
+        return caller.team_id == team_id
+    return caller.provider_id is None or caller.provider_id == provider_id
 
 
 def _check_version(row: AssignmentRow, report: CrewReport, caller: Caller) -> None:
@@ -88,14 +88,16 @@ def _check_version(row: AssignmentRow, report: CrewReport, caller: Caller) -> No
         raise Invalid("A supervisor who acts for a crew says which version was seen.", pointer="/version")
     if report.version is not None and report.version != row.version:
         raise VersionStale(
-            f"The assignment is at version {row.version}.", current_version=row.version, status=row.status.value
+            f"The assignment is at version {row.version}.",
+            current_version=row.version,
+            assignment_status=row.status.value,
         )
 
 
 def check_guards(step: Step) -> None:
     """Say why a guard does not hold, as far as the case shows it; the statement that writes checks them again."""
     if Guard.OPEN in step.needs and step.row is not None and not guards.is_open(step.row.respond_by, step.case.now):
-        raise IllegalTransition("The offer's time has passed.", status=Status.EXPIRED.value, actions=[])
+        raise IllegalTransition("The offer's time has passed.", assignment_status=Status.EXPIRED.value, actions=[])
     if Guard.HEARD in step.needs and not step.case.is_heard:
         raise SafetyLinkDown(
             "Intake has not been heard from for 30 s, so nobody is sent now. Stop short and wait.",
@@ -109,7 +111,7 @@ def check_guards(step: Step) -> None:
         raise MayNotGoYet(
             "Go no further than the staging point yet.",
             awaiting=awaiting,
-            status=step.row.status.value if step.row else None,
+            assignment_status=step.row.status.value if step.row else None,
         )
 
 

@@ -8,6 +8,8 @@ from services.dispatch.domain import incident as incidents
 from services.dispatch.step import Step
 
 CANCELLED = "cancelled"
+UNSAID = "withdrawn"
+"""The reason of a recall while only a heartbeat has named the call; the wish that follows brings the true one."""
 
 
 def return_call(step: Step, reason: str) -> Step:
@@ -18,7 +20,7 @@ def return_call(step: Step, reason: str) -> Step:
     row = step.case.committed
     if row is not None:
         step.assignment(row, assignments.Action.RECALL, reason=reason)
-    return step.incident(incidents.Action.RETURN, reason=reason, return_reason=reason)
+    return step.incident(incidents.Action.RETURN, reason=reason, return_reason=None if reason == UNSAID else reason)
 
 
 def cancel_call(step: Step) -> Step:

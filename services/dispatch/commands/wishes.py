@@ -7,6 +7,7 @@ from uuid import UUID
 from services.dispatch import store
 from services.dispatch.case import AssignmentRow, Case
 from services.dispatch.commands import recalls
+from services.dispatch.commands.recalls import UNSAID
 from services.dispatch.desk import Desk
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
@@ -18,8 +19,6 @@ from shared.errors import Invalid
 from shared.messages import incidents as messages
 
 INTAKE = "service:intake"
-UNSAID = "withdrawn"
-"""The reason of a recall while only a heartbeat has named the call; the wish that follows brings the true one."""
 
 
 async def receive(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -> bool:
@@ -73,7 +72,7 @@ async def stop(unit: Unit, desk: Desk, call_id: UUID) -> None:
     if case is None:
         unheard = Wish("withdrawn", may_offer=False, may_depart=False, verdict=None, reason=UNSAID)
         new = store.NewIncident(
-            call_id, desk.jurisdiction, incidents.Status.ENDED, 0, unheard, 2, None, None, None, UNSAID, None
+            call_id, desk.jurisdiction, incidents.Status.ENDED, 0, unheard, 2, None, None, None, None, None
         )
         if await store.receive(unit.conn, new, actor=INTAKE):
             desk.effects.received(unit, call_id)
@@ -98,9 +97,8 @@ async def _write(unit: Unit, desk: Desk, step: Step) -> None:
 def _withdraw(step: Step, reason: str) -> None:
     incident = step.case.incident
     if incident.status is incidents.Status.ENDED:
-        if incident.return_reason == UNSAID:
-            true_reason = None if reason == recalls.CANCELLED else reason
-            step.incident_changes["return_reason"] = true_reason
+        if incident.wish.reason == UNSAID and reason != recalls.CANCELLED:
+            step.incident_changes["return_reason"] = reason
         if reason != recalls.CANCELLED:
             recalls.tell_worse_news(step, reason)
     elif reason == recalls.CANCELLED:

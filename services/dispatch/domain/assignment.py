@@ -130,7 +130,7 @@ def decide(status: Status, action: Action, ends_as: Status | None = None) -> Mov
     if (after := TRANSITIONS.get((status, action))) is None:
         raise IllegalTransition(
             f"An assignment that is {status} cannot {action.value}.",
-            status=status.value,
+            assignment_status=status.value,
             actions=[legal.value for legal in legal_actions(status)],
         )
     return Move(action, status, after, ENDS_AS[action] if after is Status.WITHDRAWING else None)

@@ -70,7 +70,9 @@ class Move(NamedTuple):
 def decide(status: Status, action: Action) -> Move:
     """Return the move that `action` makes from `status`. Raises IncidentOver if the table has none."""
     if (after := TRANSITIONS.get((status, action))) is None:
-        raise IncidentOver(f"An incident that is {status} cannot {action.value}.", status=status.value, actions=[])
+        raise IncidentOver(
+            f"An incident that is {status} cannot {action.value}.", incident_status=status.value, actions=[]
+        )
     return Move(action, status, after)
 
 

@@ -6,9 +6,10 @@ cost parts, or with the rule that excluded it.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -17,6 +18,9 @@ from services.dispatch.domain.incident import ReturnReason
 EARTH_M: Final = 6_371_000
 BUSY: Final = frozenset({"held", "busy_here"})
 """Rules that only say "not now": a team excluded by nothing else would do, but has other work."""
+
+BY_HAND: Final = frozenset({"refused_this_call", "catchment", "required_language", "shift_ends"})
+"""Rules that a supervisor who assigns by hand may set aside, with a reason. Training, bans, crew and other work stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +54,26 @@ class Position(NamedTuple):
     at: datetime | None
 
 
+class Rule(NamedTuple):
+    """Why a team is not sent: the rule, and words for a dispatcher."""
+
+    name: str
+    words: str
+
+
 class DoNotSend(NamedTuple):
     """A conflict of interest of a team with a neighborhood or an address."""
 
     neighborhood: str | None
     address_key: str | None
     until: datetime | None
+
+    def covers(self, call: "Waiting", now: datetime) -> bool:
+        """Say whether it forbids this call now."""
+        if self.until is not None and self.until <= now:
+            return False
+        there = self.neighborhood is not None and self.neighborhood == call.neighborhood
+        return there or (self.address_key is not None and self.address_key == call.address_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,10 +194,11 @@ def consider(
     excluded: list[Considered] = []
     for team in teams:
         drive, source = _drive(call, team, travel_times, policy, now)
-        refusal = ("busy_here", "Chosen for a more urgent call in this round.") if team.id in taken else None
-        refusal = why_not(call, team, policy, now, drive or timedelta(0)) or refusal
+        refusal = why_not(call, team, policy, now, drive or timedelta(0))
+        if refusal is None and team.id in taken:
+            refusal = Rule("busy_here", "Chosen for a more urgent call in this round.")
         if refusal is not None:
-            excluded.append(Considered(team.id, team.name, excluded_by=refusal[0], words=refusal[1]))
+            excluded.append(Considered(team.id, team.name, excluded_by=refusal.name, words=refusal.words))
             continue
         preference = next(n for n, wanted in enumerate(call.disciplines) if wanted in team.disciplines)
         missing = sum(not speaks(team, language) for language in call.preferred_languages)
@@ -196,52 +215,53 @@ def consider(
     return (*best, *sorted(excluded, key=lambda one: (one.excluded_by or "", one.team_id)))
 
 
-def why_not(  # noqa: PLR0911 - one return per rule: it reads as the list that it is
+def why_not(
     call: Waiting, team: Team, policy: Policy, now: datetime, drive: timedelta = timedelta(0), *, assigned: bool = False
-) -> tuple[str, str] | None:
-    """Return the rule that keeps this team from this call, with words for a dispatcher; None if it may be sent.
+) -> Rule | None:
+    """Return the first rule that keeps this team from this call; None if it may be sent.
 
     `assigned`: the team has this call already, so only what the call needs is checked, not whether the team is free.
     """
-    if misfit := _misfit(call, team, now):
-        return misfit
-    if assigned:
-        return None
-    if team.id in call.refused_by:
-        return "refused_this_call", "Declined this call or did not answer in time."
-    if team.in_emergency:
-        return "in_emergency", "The team has called an emergency that nobody has acknowledged."
-    if team.crew < team.minimum_crew:
-        return "minimum_crew", f"{team.crew} on duty, {team.minimum_crew} are needed."
-    absent = [reason for reason in team.reasons if reason != "held"]
-    if not team.offerable and (absent or not team.held):
-        return "not_offerable", f"Not available: {', '.join(absent) or 'no reason given'}."
-    if team.busy_here:
-        return "busy_here", "Has a call."
-    if team.held:
-        return "held", "Is held for another call."
-    if team.shift_ends_at is not None and team.shift_ends_at < now + drive + policy.likely_scene:
-        return "shift_ends", "Its shift ends before it would likely be done."
-    return None
+    misfits = against_facts(call, team, now)
+    return next(misfits if assigned else chain(misfits, against_sending(call, team, policy, now, drive)), None)
 
 
-def _misfit(call: Waiting, team: Team, now: datetime) -> tuple[str, str] | None:
-    """The masks that depend on the call's facts alone."""
+def against_facts(call: Waiting, team: Team, now: datetime) -> Iterator[Rule]:
+    """Yield each rule by which the team does not fit the call's facts."""
     if not team.disciplines.intersection(call.disciplines):
-        return "discipline", f"Not trained for {' or '.join(call.disciplines)}."
+        yield Rule("discipline", f"Not trained for {' or '.join(call.disciplines)}.")
     if lacking := [language for language in call.required_languages if not speaks(team, language)]:
-        return "required_language", f"Does not speak {', '.join(lacking)}."
+        yield Rule("required_language", f"Does not speak {', '.join(lacking)}.")
     served = {*call.catchment} or ({call.neighborhood} if call.neighborhood else set())
     if served and not served.intersection(team.catchment):
-        return "catchment", "Does not serve this neighborhood."
-    for ban in team.do_not_send:
-        if ban.until is not None and ban.until <= now:
-            continue
-        if (ban.neighborhood and ban.neighborhood == call.neighborhood) or (
-            ban.address_key and ban.address_key == call.address_key
-        ):
-            return "do_not_send", "Must not be sent there: conflict of interest."
-    return None
+        yield Rule("catchment", "Does not serve this neighborhood.")
+    if any(ban.covers(call, now) for ban in team.do_not_send):
+        yield Rule("do_not_send", "Must not be sent there: conflict of interest.")
+
+
+def against_sending(call: Waiting, team: Team, policy: Policy, now: datetime, drive: timedelta) -> Iterator[Rule]:
+    """Yield each rule by which the team cannot be sent now, whatever the call needs."""
+    if team.id in call.refused_by:
+        yield Rule("refused_this_call", "Declined this call or did not answer in time.")
+    if team.in_emergency:
+        yield Rule("in_emergency", "The team has called an emergency that nobody has acknowledged.")
+    if team.crew < team.minimum_crew:
+        yield Rule("minimum_crew", f"{team.crew} on duty, {team.minimum_crew} are needed.")
+    absent = [reason for reason in team.reasons if reason != "held"]
+    if not team.offerable and (absent or not team.held):
+        yield Rule("not_offerable", f"Not available: {', '.join(absent) or 'no reason given'}.")
+    if team.busy_here:
+        yield Rule("busy_here", "Has a call.")
+    if team.held:
+        yield Rule("held", "Is held for another call.")
+    if team.shift_ends_at is not None and team.shift_ends_at < now + drive + policy.likely_scene:
+        yield Rule("shift_ends", "Its shift ends before it would likely be done.")
+
+
+def why_not_by_hand(call: Waiting, team: Team, policy: Policy, now: datetime) -> Rule | None:
+    """Return the first rule that even a supervisor cannot set aside; None if the team may be sent by hand."""
+    rules = chain(against_facts(call, team, now), against_sending(call, team, policy, now, timedelta(0)))
+    return next((rule for rule in rules if rule.name not in BY_HAND), None)
 
 
 def why_nobody(considered: Sequence[Considered]) -> ReturnReason:
