@@ -41,7 +41,7 @@ openapi: $(V)/.ok  ## write the OpenAPI files, to be committed
 	$(V)/bin/python -m services.cli openapi
 
 bench: $(V)/.ok  ## chains per second beside a floor of bare commits
-	$(V)/bin/python -m pytest -q -s -p no:xdist tests/bench $(ARGS)
+	$(V)/bin/python -m tests.bench.chain $(ARGS)
 
 clean:  ## remove what was built and stored here, the trial database included
 	rm -rf $(V) .commonground .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -39,8 +39,9 @@ async def running_system(
     hurried: float = 1.0,
     settings: Mapping[str, str] | None = None,
     seeded: bool = True,
+    cuttable: bool = True,
 ) -> AsyncIterator[System]:
-    """Yield a system on a fresh database, with every link cuttable; `settings` such as DISPATCH_RESPOND_WITHIN=PT2S.
+    """Yield a system on a fresh database, with every link `cuttable`; `settings` such as DISPATCH_RESPOND_WITHIN=PT2S.
 
     `time_rate`: time runs so much faster. `hurried`: time is real, only sweeps and heartbeats come so much more often.
     """
@@ -53,7 +54,7 @@ async def running_system(
         ports=free_ports(replicas),
         admins=admins,
         time_rate=time_rate * hurried,
-        cuttable=True,
+        cuttable=cuttable,
         environment=_inherited() | dict(settings or {}),
     )
     try:

@@ -41,7 +41,7 @@ async def test_after_silence_the_offer_expires_and_the_next_team_is_asked(field:
     await second.shows(call, within_s=15)
     assert (await field.office.assignment(item["id"]))["status"] == "expired"
     late = await first.act(item, "accept")
-    assert late.refused(409)["status"] == "expired"
+    assert late.refused(409)["assignment_status"] == "expired"
     await corner.cad.cancel(call)
 
 

@@ -19,7 +19,7 @@ async def test_worse_news_takes_an_open_offer_back_at_once(corner: Corner, field
     await corner.tablet.is_empty_of(call)
     await field.office.is_free(corner.tablet)
     late = await corner.tablet.act(item, "accept")
-    assert late.refused(409)["status"] == "recalled"
+    assert late.refused(409)["assignment_status"] == "recalled"
 
 
 @pytest.mark.parametrize("reached", STEPS)

@@ -167,14 +167,12 @@ class Field:
 
 
 @asynccontextmanager
-async def running(
-    server_dsn: str, logs: Path, *, hurried: float = 1.0, settings: Mapping[str, str] | None = None
-) -> AsyncIterator[Field]:
-    """Yield a system with replicas, breakable everywhere, in a city without teams. `hurried`: its loops run so much more often.
+async def running(server_dsn: str, logs: Path, **wishes: Any) -> AsyncIterator[Field]:
+    """Yield a system with replicas, breakable everywhere, in a city without teams; `wishes` as `running_system` takes them.
 
     At the end no service may have met a bug of its own, whatever was done to it.
     """
-    async with running_system(server_dsn, logs, hurried=hurried, settings=settings, seeded=False) as system:
+    async with running_system(server_dsn, logs, seeded=False, **wishes) as system:
         wire = Wire({service: system.addresses(service).split(",") for service in SERVICES})
         try:
             yield await _settled(Field(system, wire))
