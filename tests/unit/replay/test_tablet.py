@@ -191,3 +191,30 @@ async def test_a_silent_tablet_sends_nothing_until_it_is_back() -> None:
         assert len(system.asked) - before <= 1
         assert "arrive" not in done(dispatch)
         await until(lambda: len(system.asked) > before + 1)
+
+
+async def test_an_idle_tablet_leaves_the_position_to_another_that_reports_it() -> None:
+    clock = SystemClock(6000.0)
+    seen: dict[str, Any] = {"lat_deg": 34.0, "lon_deg": -118.0, "at": clock.now().isoformat()}
+
+    def respond(method: str, path: str, body: Any) -> tuple[int, Any]:
+        if path == "/v1/teams/t1":
+            return 200, {"position": {**seen, "at": (clock.now() - timedelta(seconds=1)).isoformat()}}
+        return (304, None) if method == "GET" else (200, {})
+
+    system = FakeSystem(respond)
+    tablet = Tablet(system.api, clock, "t1", "token", (34.0, -118.2))
+    task = asyncio.create_task(tablet.run())
+    await until(lambda: len(system.bodies("GET", "/t1")) > 3)
+    assert system.bodies("POST", "/positions") == []
+    task.cancel()
+    await system.api.close()
+
+
+def test_what_the_tablet_knows_is_not_replaced_by_an_older_answer() -> None:
+    tablet = Tablet(FakeSystem(lambda *_: (200, {})).api, SystemClock(1.0), "t1", "token", (34.0, -118.2))
+    tablet._show([{"id": "a1", "status": "accepted", "version": 3}])
+    tablet._show([{"id": "a1", "status": "offered", "version": 2}])
+    assert tablet.statuses == ["accepted"]
+    tablet._show([])
+    assert tablet.statuses == []
