@@ -285,7 +285,16 @@ def application(
             schemas |= problems.schemas()
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            _say_who(generate()["paths"])
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for extending the schema
     return app
+
+
+def _say_who(paths: dict[str, Any]) -> None:
+    """Write into each operation's description which roles may call it."""
+    for operation in (operation for path in paths.values() for operation in path.values()):
+        roles = {role: None for scheme in operation.get("security", ()) for names in scheme.values() for role in names}
+        if roles:
+            operation["description"] = f"{operation.get('description', '')}\n\n**Who:** {', '.join(roles)}.".strip()
