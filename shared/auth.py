@@ -70,6 +70,12 @@ def issue(secret: str, caller: Caller, *, valid_for: timedelta | None = None) ->
     return jwt.encode(claims, secret, algorithm=_ALGORITHM)
 
 
+def _cad_systems(claim: Any) -> frozenset[str]:
+    if not isinstance(claim, list):
+        raise TypeError  # a string would be read letter by letter, and "*" is a letter
+    return frozenset(str(system) for system in claim)
+
+
 def verify(secret: str, token: str) -> Caller:
     """Return the caller that `token` names. Raises Unauthenticated when it does not verify or lacks what its role needs."""
     try:
@@ -79,7 +85,7 @@ def verify(secret: str, token: str) -> Caller:
         caller = Caller(
             role=Role(claims["role"]),
             name=str(claims["sub"])[:200],
-            cad_systems=frozenset(str(system) for system in claims.get("cad_systems", ())),
+            cad_systems=_cad_systems(claims.get("cad_systems", [])),
             team_id=UUID(claims["team_id"]) if claims.get("team_id") else None,
             provider_id=UUID(claims["provider_id"]) if claims.get("provider_id") else None,
         )

@@ -17,7 +17,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import problems
+from shared import docs_pages, problems
 from shared.errors import Invalid
 from shared.wake import RECHECK_S, Hub
 
@@ -26,7 +26,8 @@ BODY_LIMIT: Final = 64 * 1024
 SERVICE_BODY_LIMIT: Final = 1024 * 1024
 """Between services: a wish carries every word that a call was ever told, which came in many bodies of 64 KiB."""
 LONGEST_WAIT_S: Final = 55
-_SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|NaN|Infinity")
+_SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|NaN|Infinity")
+"""What may be NUL, half a surrogate pair (Python reads such bytes without complaint) or no finite number."""
 _DEEPEST: Final = 32
 _TAG: Final = re.compile(r'"[^"]*"')
 _DATE_AND_TIME: Final = re.compile(
@@ -281,20 +282,8 @@ def application(
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            schemas = generate().setdefault("components", {}).setdefault("schemas", {})
-            schemas |= problems.schemas()
-            for unused in ("HTTPValidationError", "ValidationError"):
-                schemas.pop(unused, None)
-            _say_who(generate()["paths"])
+            docs_pages.finish(generate())
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for extending the schema
     return app
-
-
-def _say_who(paths: dict[str, Any]) -> None:
-    """Write into each operation's description which roles may call it."""
-    for operation in (operation for path in paths.values() for operation in path.values()):
-        roles = {role: None for scheme in operation.get("security", ()) for names in scheme.values() for role in names}
-        if roles:
-            operation["description"] = f"{operation.get('description', '')}\n\n**Who:** {', '.join(roles)}.".strip()
