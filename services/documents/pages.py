@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from services import openapi_files
-from services.documents import problems, protocol, rules, settings, states
+from services.documents import monitoring, problems, protocol, rules, settings, states
 from services.migrate import ROOT
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -13,6 +13,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/rules.md": rules.page,
     "docs/problems.md": problems.page,
     "docs/settings.md": settings.page,
+    "docs/monitoring.md": monitoring.page,
     "docs/protocol.md": protocol.page,
 }
 

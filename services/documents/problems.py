@@ -73,6 +73,26 @@ WORDS: Final[Mapping[str, Words]] = {
         "What is asked is not possible from the present status, which the members name with what is legal now.",
         "Show the new status and offer only `actions`. A tablet drops the queued action; the truth has overtaken it.",
     ),
+    "may-not-go-yet": Words(
+        "The crew may come no nearer than the staging point; `awaiting` says what for (`police_staged`, `review`).",
+        "Show it. Try again when the tablet's list says `may_depart: true`.",
+    ),
+    "may-not-be-offered": Words(
+        "The newest decision does not allow a civilian team to take this call (any more).",
+        "Drop the action and read the list again; a supervisor picks another call.",
+    ),
+    "team-not-eligible": Words(
+        "A rule excludes the team from this call, also by hand; `excluded_by` names it.", "Pick another team: `/candidates` shows them."
+    ),
+    "wishes-missing": Words(
+        "Intake has seen more applied wishes than this database holds: it was restored from a backup.",
+        "Between services only: intake sends every wish of the last 48 h again.",
+    ),
+    "safety-link-down": Words(
+        "Dispatch has not heard from intake for 30 s, so nobody accepts, leaves or arrives on what it said before.",
+        'Show "stop short, link lost"; try again after `Retry-After`. Everything that makes a crew safer works meanwhile.',
+    ),
+    "teams-silent": Words("The teams service does not answer, so no team can be looked up or held.", "Try again after `Retry-After`."),
     "illegal-duty-change": Words(
         "`duty_status` cannot become what was asked; `legal` says what it can become.", "Offer only those."
     ),
@@ -84,7 +104,9 @@ WORDS: Final[Mapping[str, Words]] = {
     ),
     "hold-released": Words("The hold of this id was released, perhaps before it was put.", "Never ask again with this id."),
     "hold-mismatch": Words("The id holds another team, or the same one for another incident.", "Make a new assignment id."),
-    "name-taken": Words("Another provider, or another team of the provider, has this name.", "Choose another name, or use the one there is."),
+    "name-taken": Words(
+        "Another provider, or another team of the provider, has this name.", "Choose another name, or use the one there is."
+    ),
     "still-in-use": Words("Something live depends on what is to be retired or taken away.", "End that first."),
     "team-retired": Words("A retired team has neither duty nor shifts.", "Bring it back with `retired: false`, or use another team."),
 }  # fmt: skip
@@ -111,7 +133,7 @@ def page() -> str:
     """Return the page."""
     rows = [
         (
-            f"<a id=\"{name}\"></a>`{name}`",
+            f'<a id="{name}"></a>`{name}`',
             str(int(status)),
             ", ".join(where) if len(where) < len(SERVICES) else ANYWHERE,
             WORDS[name].means,
@@ -120,7 +142,12 @@ def page() -> str:
         for name, (status, where) in sorted(kinds().items(), key=lambda kind: (int(kind[1][0]), kind[0]))
     ]
     head = ("type", "status", "service", "it means", "the client does")
-    return whole_page("Problems", "the tables in `services/*/api/problems.py` and `shared/problems.py`", INTRODUCTION, table(head, rows))
+    return whole_page(
+        "Problems",
+        "the tables in `services/*/api/problems.py` and `shared/problems.py`",
+        INTRODUCTION,
+        table(head, rows),
+    )
 
 
 INTRODUCTION: Final = f"""

@@ -45,8 +45,10 @@ def _guards() -> list[str]:
         "## Guards",
         "Each is a pure predicate in `guards.py` and stands in the SQL of the move itself, so it is judged on the newest wish there is.",
         table(("id", "holds when", "needed by", "why"), rows),
-        f"Nothing stands before {', '.join(f'`{action}`' for action in free)}, nor before a team's emergency: what makes a crew safer always"
-        f" works. The longest silence of D-3 is {in_words(silence.LONGEST_SILENCE)}; it is not a setting.",
+        (
+            f"Nothing stands before {', '.join(f'`{action}`' for action in free)}, nor before a team's emergency: what makes a crew safer"
+            f" always works. The longest silence of D-3 is {in_words(silence.LONGEST_SILENCE)}; it is not a setting."
+        ),
     ]
 
 
@@ -65,11 +67,18 @@ def _deadlines() -> list[str]:
     acts = [(f"`{act}`", sentence(said)) for act, said in comments(deadlines.Act).items()]
     return [
         "## Deadlines",
-        "An assignment that is alive always watches exactly one thing, and an incident without a team watches `assign`. The time is a column"
-        " with an index, not a timer in memory: any replica acts on it, also after a crash. The last step of each either ends the watch or"
-        " repeats. Times are the defaults; [settings.md](settings.md) names the setting of each.",
+        (
+            "An assignment that is alive always watches exactly one thing, and an incident without a team watches `assign`. The time is a"
+            " column with an index, not a timer in memory: any replica acts on it, also after a crash. The last step of each either ends"
+            " the watch or repeats. Times are the defaults; [settings.md](settings.md) names the setting of each."
+        ),
         table(("id", "what is awaited", "after", "then"), rows),
         table(("step", "meaning"), acts),
+        (
+            "A team whose work expires (D-11, D-12) counts like one that declines: after `DISPATCH_MOST_OFFERS` of them the call is"
+            " returned with `no_team_accepted`. When a crew has not arrived (D-15) the call is returned *and* the call center is asked"
+            " to check on the team."
+        ),
     ]
 
 
@@ -93,9 +102,15 @@ def _waits(watch: deadlines.Watch) -> dict[int, str]:
             f"twice the estimated drive, {in_words(d.arrive_at_least)} at least",
             f"{in_words(d.arrive_grace)} more",
         ),
-        deadlines.Watch.CHECK_IN: (in_words(d.check_in), f"{in_words(d.check_in_grace)} more, then every {in_words(d.check_in)}"),
+        deadlines.Watch.CHECK_IN: (
+            in_words(d.check_in),
+            f"{in_words(d.check_in_grace)} more, then every {in_words(d.check_in)}",
+        ),
         deadlines.Watch.READ: (in_words(d.read), f"{in_words(d.read_grace)} more, then every {in_words(d.check_in)}"),
-        deadlines.Watch.AWAY: (in_words(d.check_in), f"{in_words(d.check_in_grace)} more, then every {in_words(d.check_in)}"),
+        deadlines.Watch.AWAY: (
+            in_words(d.check_in),
+            f"{in_words(d.check_in_grace)} more, then every {in_words(d.check_in)}",
+        ),
         deadlines.Watch.ASSIGN: (
             f"{in_words(one)} waiting at priority 1, {in_words(two)} at priority 2",
             "at `assign_by`, which the neighborhood's plan sets",

@@ -62,7 +62,8 @@ def diagram(edges: Iterable[Edge]) -> str:
         if edge.by not in merged[edge.before, edge.after]:
             merged[edge.before, edge.after].append(edge.by)
     arrows = [
-        f"    {before} --> {after}" + (f": {', '.join(by)}" if any(by) else "") for (before, after), by in merged.items()
+        f"    {before} --> {after}" + (f": {', '.join(by)}" if any(by) else "")
+        for (before, after), by in merged.items()
     ]
     return "\n".join(["```mermaid", "stateDiagram-v2", *arrows, "```"])
 
@@ -102,7 +103,12 @@ def call_diagram() -> str:
     """Return the diagram of a call: neighbors among the live statuses, and what the live ones have in common as one arrow."""
     live, final = _in_order(call.CallStatus, call.LIVE), _in_order(call.CallStatus, call.FINAL)
     ways = {(edge.before, edge.after) for edge in call_edges()}
-    inside = [f"        {a} --> {b}" for one, other in pairwise(live) for a, b in ((one, other), (other, one)) if (a, b) in ways]
+    inside = [
+        f"        {a} --> {b}"
+        for one, other in pairwise(live)
+        for a, b in ((one, other), (other, one))
+        if (a, b) in ways
+    ]
     first = [f"        [*] --> {status}" for status in live if (NEW, status) in ways]
     into = ["    [*] --> live", *(f"    [*] --> {end}" for end in final if (NEW, end) in ways)]
     out = []
@@ -127,8 +133,11 @@ def _call() -> list[str]:
     ]
     return [
         "## Call",
-        "What the CAD sees. A status that stays is always legal. The picture shows neighbors only: dispatch's reports may skip steps that"
-        " intake never heard of, in both directions (a crew that does not leave loses the work, and another crew may already be asked).",
+        (
+            "What the CAD sees. A status that stays is always legal. The picture shows neighbors only: dispatch's reports may skip"
+            " steps that intake never heard of, in both directions (a crew that does not leave loses the work, and another crew may"
+            " already be asked)."
+        ),
         call_diagram(),
         statuses(words, _in_order(call.CallStatus, call.FINAL)),
         "Who may move a call from the status on the left to the one above:",
@@ -142,8 +151,10 @@ def _incident() -> list[str]:
     actions = comments(incident.Action)
     return [
         "## Incident",
-        "The same matter as dispatch sees it, by the same id. Intake's first wish makes it; an incident that has ended stays so whatever"
-        " comes later.",
+        (
+            "The same matter as dispatch sees it, by the same id. Intake's first wish makes it; an incident that has ended stays so"
+            " whatever comes later."
+        ),
         diagram([Edge(NEW, "first wish", incident.Status.WAITING.value), *edges, *_ends(incident.TERMINAL)]),
         statuses(comments(incident.Status), list(incident.TERMINAL)),
         table(("action", "meaning"), [(f"`{action}`", sentence(said)) for action, said in actions.items()]),
@@ -165,8 +176,10 @@ def _assignment() -> list[str]:
     terminal = _in_order(assignment.Status, assignment.TERMINAL)
     return [
         "## Assignment",
-        "One team, one incident. An assignment never visits a status twice. Work that is taken from a crew that has accepted ends through"
-        f" `withdrawing`; what the assignment becomes when that crew clears depends on why it was called off: {ways_out}.",
+        (
+            "One team, one incident. An assignment never visits a status twice. Work that is taken from a crew that has accepted ends"
+            f" through `withdrawing`; what the assignment becomes when that crew clears depends on why it was called off: {ways_out}."
+        ),
         diagram([Edge(NEW, "", assignment.Status.HOLDING.value), *edges, *_ends(terminal)]),
         statuses(comments(assignment.Status), terminal),
         moves(edges, "by"),
@@ -203,13 +216,17 @@ def hold_answers() -> dict[tuple[str, str], str]:
 def _hold() -> list[str]:
     answers = hold_answers()
     asked = ("hold", "hold another team", "release")
-    rows = [[f"`{state}`", *(answers[state, request] for request in asked)] for state in ("unknown", "held", "released")]
+    rows = [
+        [f"`{state}`", *(answers[state, request] for request in asked)] for state in ("unknown", "held", "released")
+    ]
     edges = (Edge(NEW, "hold", "held"), Edge("held", "hold again", "held"), Edge("held", "release", "released"),
              Edge(NEW, "release in advance", "released"), Edge("released", "", NEW))  # fmt: skip
     return [
         "## Hold",
-        "Kept under the assignment's id. A released id, also one released before it was ever held, can never be held again, so a late"
-        " request to hold cannot take a team for work that is over.",
+        (
+            "Kept under the assignment's id. A released id, also one released before it was ever held, can never be held again, so a late"
+            " request to hold cannot take a team for work that is over."
+        ),
         diagram(edges),
         table(("the id is", *asked), rows),
     ]
@@ -235,8 +252,10 @@ def _duty() -> list[str]:
     refused = " and ".join(f"`{status}`" for status in _in_order(duty.DutyStatus, duty.REFUSED_WHILE_HELD))
     return [
         "## Duty of a team",
-        "What the crew says about itself. The same status again changes crew, reason or time. A team that is held cannot go to"
-        f" {refused} (409): it declines or clears first. A new team is `off_duty`.",
+        (
+            "What the crew says about itself. The same status again changes crew, reason or time. A team that is held cannot go to"
+            f" {refused} (409): it declines or clears first. A new team is `off_duty`."
+        ),
         diagram([Edge(NEW, "", duty.DutyStatus.OFF_DUTY.value), *(Edge(e.before, "", e.after) for e in edges)]),
         statuses(comments(duty.DutyStatus)),
         table(("from", "may become"), rows),

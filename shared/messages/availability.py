@@ -67,6 +67,17 @@ class HoldRequest(Message):
     restore: bool = False
     """Put back the missing hold of a live assignment: the team's shift, duty and crew are not asked."""
 
+    model_config = Message.model_config | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "team_id": "019a8f2e-5b1c-7c5a-9a53-0d7f6e0a1b2c",
+                    "incident_id": "0193576e-0c5e-7c5a-9a53-0d7f6e0a1b2c",
+                }
+            ]
+        }
+    }
+
 
 class Hold(Message):
     """A hold as teams keeps it; `released_at` is set once it is over, and then it can never be held again."""

@@ -43,3 +43,17 @@ class LooseNotice(Message):
     text: Annotated[str, Field(max_length=2000)]
     position: Position | None = None
     at: Time
+
+    model_config = Message.model_config | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "kind": "team_emergency",
+                    "team_id": "019a8f2e-5b1c-7c5a-9a53-0d7f6e0a1b2c",
+                    "text": "Eastside Mediation calls an emergency. Send help.",
+                    "position": {"lat_deg": 34.0443, "lon_deg": -118.2106, "at": "2026-11-24T02:05:00Z"},
+                    "at": "2026-11-24T02:05:02Z",
+                }
+            ]
+        }
+    }

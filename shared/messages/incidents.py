@@ -122,6 +122,24 @@ class Progress(Message):
     events: list[EventView] = []
     """History that intake has not confirmed, oldest first; at most 100 at once."""
 
+    model_config = Message.model_config | {
+        "json_schema_extra": {
+            "examples": [
+                {
+                    "version": 7, "at": "2026-11-24T02:05:02Z", "status": "committed", "act_by": "2026-11-24T02:06:32Z",
+                    "assignment": {
+                        "id": "019a8f30-77aa-7c5a-9a53-0d7f6e0a1b2c", "team_id": "019a8f2e-5b1c-7c5a-9a53-0d7f6e0a1b2c",
+                        "team_name": "Eastside Mediation", "status": "offered",
+                    },
+                    "events": [
+                        {"seq": 3, "at": "2026-11-24T02:05:02Z", "actor": "system:matching", "action": "offer",
+                         "from": "holding", "to": "offered"},
+                    ],
+                }
+            ]
+        }
+    }  # fmt: skip
+
 
 class ProgressReceipt(Message):
     """Intake's answer to a progress report: the call's status, and what it has now stored of dispatch's view."""
@@ -143,6 +161,10 @@ class Heartbeat(Message):
     """The highest count of applied wishes that intake has seen from dispatch."""
     withdrawn: Annotated[list[UUID], Field(max_length=1000)] = []
     """Calls whose withdrawal dispatch has not confirmed; dispatch stops them at once."""
+
+    model_config = Message.model_config | {
+        "json_schema_extra": {"examples": [{"echo": "2026-11-24T02:05:00Z", "applied": 4711, "withdrawn": []}]}
+    }
 
 
 class HeartbeatAnswer(Message):

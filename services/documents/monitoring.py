@@ -1,0 +1,139 @@
+"""docs/monitoring.md: every kind of alert with what a person does, and every metric."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from services.documents.words import NoWordsError, table
+from services.documents.words import page as whole_page
+from services.migrate import ROOT
+from services.servers import SERVICES
+from shared.alerts import Severity
+
+SEVERITIES: Final[Mapping[Severity, str]] = {
+    Severity.LIFE: "a person may be in danger",
+    Severity.CALL: "a call may be left with nobody",
+    Severity.SERVICE: "the service works, but worse than it should",
+}
+DO: Final[Mapping[str, str]] = {
+    "withdrawal_unconfirmed": "Phone the team and stop it; phone the call center. A crew may be going into a danger that we know of.",
+    "return_not_acknowledged": "Phone the call center with the call's number: nobody there has said that they have it.",
+    "notice_not_acknowledged": "Phone the call center and read the notice to it.",
+    "update_refused": "Phone the call center and ask what it wanted to say: it may have been worse news.",
+    "dispatch_silent": "Get dispatch back. Nobody is sent meanwhile, and calls that no team has accepted go back to the call center.",
+    "dispatch_restored": "Phone every crew that was under way: dispatch may not know of its work (operations.md, restore).",
+    "clock_stepped_back": "Mend the time of the database's machine. Deadlines were moved by as much; nothing else is needed.",
+    "team_emergency": "Phone the crew. The call center has been asked for help; see that it has read the notice.",
+    "check_on_team": "Try to reach the crew by any means until it answers. The call center was asked to look.",
+    "depart_late": "Ask the crew whether it is going. The work goes to another team if it does not leave.",
+    "arrive_late": "Ask the crew where it is.",
+    "check_in_missed": "Call the crew on scene.",
+    "recall_unread": "Phone the crew: its work was called off, perhaps because of danger, and it has not read it.",
+    "not_away": "Phone the crew: is it away?",
+    "co_response_awaited": "Ask the call center for the police unit that was to be staged.",
+    "review_awaited": "Find a reviewer, or review the call yourself: a crew is waiting at a distance.",
+    "waiting_long": "Look at the candidates; assign a team by hand, or recall the call now rather than later.",
+    "held_while_off_duty": "Phone the crew: the team has live work and says that it rests or has gone home.",
+}
+
+
+class Metric(NamedTuple):
+    """A metric as its code declares it."""
+
+    name: str
+    kind: str
+    labels: tuple[str, ...]
+    says: str
+    where: str
+
+
+def modules(folder: str) -> Iterator[tuple[str, ast.Module]]:
+    """Yield every module below a folder with its name."""
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        yield _name(path), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def alerts(service: str) -> dict[str, Severity]:
+    """Return the kinds of alert that a service's code raises, with how bad each is."""
+    found: dict[str, Severity] = {}
+    for name, tree in modules(f"services/{service}"):
+        for node in ast.walk(tree):
+            first_two: tuple[ast.expr, ast.expr] | None = None
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Alarm":
+                first_two = (node.args[0], node.args[2])
+            elif isinstance(node, ast.Tuple) and len(node.elts) == 4:
+                first_two = (node.elts[0], node.elts[1])
+            if first_two is not None and ast.unparse(first_two[1]).startswith("Severity."):
+                kind = _text(first_two[0], name)
+                if kind is not None:
+                    found[kind] = Severity[ast.unparse(first_two[1]).split(".")[1]]
+    return found
+
+
+def _text(node: ast.expr, module: str) -> str | None:
+    value: Any = node.value if isinstance(node, ast.Constant) else None
+    if isinstance(node, ast.Name):
+        value = vars(import_module(module)).get(node.id)
+    return value if isinstance(value, str) else None
+
+
+def metrics() -> list[Metric]:
+    """Return every metric that the kernel and the services declare."""
+    found = []
+    for folder in ("shared", *(f"services/{service}" for service in SERVICES)):
+        for _, tree in modules(folder):
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) in {
+                    "Counter",
+                    "Histogram",
+                    "Gauge",
+                    "Summary",
+                }:
+                    texts = [argument.value for argument in node.args[:2] if isinstance(argument, ast.Constant)]
+                    if len(texts) == 2:
+                        labels = ast.literal_eval(node.args[2]) if len(node.args) > 2 else ()
+                        where = "each" if folder == "shared" else folder.removeprefix("services/")
+                        kind = ast.unparse(node.func).lower()
+                        found.append(Metric(str(texts[0]), kind, tuple(labels), str(texts[1]), where))
+    return found
+
+
+def page() -> str:
+    """Return the page. Raises NoWordsError for an alert that nobody is told how to meet."""
+    rows = []
+    for service in SERVICES:
+        for kind, severity in sorted(alerts(service).items(), key=lambda alert: (alert[1], alert[0])):
+            if kind not in DO:
+                raise NoWordsError(
+                    f"services/documents/monitoring.py does not say what to do about {kind} of {service}"
+                )
+            rows.append((f"`{kind}`", service, f"{int(severity)}", DO[kind]))
+    measured = [
+        (
+            f"`{metric.name}`",
+            metric.kind,
+            ", ".join(f"`{label}`" for label in metric.labels) or "none",
+            metric.where,
+            metric.says,
+        )
+        for metric in metrics()
+    ]
+    graded = "; ".join(f"**{int(severity)}**, {said}" for severity, said in SEVERITIES.items())
+    return whole_page(
+        "Alerts and metrics",
+        "what the code raises and counts",
+        "## Alerts",
+        f"`GET /v1/alerts` of each service, worst first: {graded}. An alert closes by itself when its cause is over;"
+        " `POST /v1/alerts/{id}/acknowledge` says who has seen it.",
+        table(("kind", "service", "severity", "what a person does"), rows),
+        "## Metrics",
+        "`GET /metrics` of each process, beside those of Python and of the process itself.",
+        table(("metric", "type", "labels", "service", "counts"), measured),
+    )

@@ -1,0 +1,159 @@
+"""docs/protocol.md: the newest triage protocol, for those who have to approve it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from services.documents.words import page as whole_page
+from services.documents.words import table
+from services.intake.domain.triage.model import Effect
+from services.intake.domain.triage.protocol import CodeVerdict, Protocol, Rule
+from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
+
+_SHOWN: Final = 5
+_LANGUAGES: Final = (("en", "English"), ("es", "Spanish"))
+_EFFECTS: Final[Mapping[Effect, tuple[str, str]]] = {
+    Effect.UNSAFE: (
+        "Never civilian",
+        "One of these is enough. No later denial, no score and no reviewer outweighs it.",
+    ),
+    Effect.RETURN: ("Goes back at once", "Not dangerous, but no civilian team may serve it."),
+    Effect.REVIEW: (
+        "A person decides first",
+        "A reviewer reads the words and clears exactly these reasons, or returns the call.",
+    ),
+    Effect.SAFE: ("What makes a call safe", "Only one of these, with nothing above, lets a team go."),
+    Effect.NOTE: ("Shown, decides nothing", "The crew and the reviewer see it."),
+}
+_CODES: Final[Mapping[CodeVerdict, str]] = {
+    CodeVerdict.ALLOWED: "may be civilian, if everything else allows it",
+    CodeVerdict.REVIEW: "a person decides first",
+    CodeVerdict.NEVER: "never civilian",
+}
+_RESPONSES: Final = {"police": "police", "ems_fire": "EMS or fire", "crisis_line": "crisis line"}
+
+
+def newest() -> Protocol:
+    """Return the protocol that comes into force last of those that come with this code."""
+    return max(
+        (load_protocol(path) for path in PROTOCOLS.glob("*.yaml")),
+        key=lambda found: (found.effective_from, found.version),
+    )
+
+
+def page() -> str:
+    """Return the page."""
+    protocol = newest()
+    phrases = _phrases(protocol.document)
+    blocks = [_head(protocol), *_rules(protocol, phrases), *_answers(protocol), *_codes(protocol), *_limits(protocol)]
+    return whole_page(
+        "The triage protocol", "`services/intake/domain/triage/protocols/`", *blocks, *_questions(protocol), _PRINCIPLES
+    )
+
+
+def _head(protocol: Protocol) -> str:
+    languages = ", ".join(name for tag, name in _LANGUAGES if tag in protocol.languages)
+    return table(("", ""), [
+        ("version", f"`{protocol.version}`"),
+        ("in force from", protocol.effective_from.isoformat()),
+        ("approved by", protocol.approved_by),
+        ("reads", f"{languages}; a text in another language goes to a reviewer"),
+    ])  # fmt: skip
+
+
+def _phrases(document: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the phrases of each rule as the file lists them, both languages together."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for rule in document["rules"]:
+        for tag, _ in _LANGUAGES:
+            found[rule["id"]] += rule.get(tag) or []
+    return dict(found)
+
+
+def _rules(protocol: Protocol, phrases: Mapping[str, Sequence[str]]) -> Iterable[str]:
+    for effect, (title, means) in _EFFECTS.items():
+        rules = [rule for rule in protocol.rules.values() if rule.effect is effect]
+        if not rules:
+            continue
+        rows = [(f"`{rule.id}`", rule.explanation, _heard(phrases.get(rule.id, ())), _sent(rule)) for rule in rules]
+        yield f"## {title}"
+        yield means
+        yield table(("rule", "why", "words, among others", "who should go instead"), rows)
+
+
+def _heard(listed: Sequence[str]) -> str:
+    shown = ", ".join(f"`{phrase}`" for phrase in listed[:_SHOWN])
+    return f"{shown} and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else shown
+
+
+def _sent(rule: Rule) -> str:
+    if rule.effect not in {Effect.UNSAFE, Effect.RETURN, Effect.REVIEW}:
+        return ""
+    return _RESPONSES[rule.response.value] + ("; or both, once cleared" if rule.co_response else "")
+
+
+def _answers(protocol: Protocol) -> Iterable[str]:
+    rows = [
+        (f"`{entry.key}`", f"`{entry.value}`", f"`{entry.rule.id}`", entry.rule.effect.value)
+        for entry in protocol.answers
+    ]
+    yield "## What the call-taker's answers do"
+    yield (
+        "Each of weapons, violence, injuries and threats must be known to be absent, by an answer or by words, before a call can be safe."
+        " An answer that is missing or `unknown` is never taken for `no`."
+    )
+    yield table(("answer", "value", "rule", "effect"), rows)
+    if protocol.combinations:
+        yield "Several things together:"
+        yield table(
+            ("rule", "all of", "and one of", "effect"),
+            [
+                (f"`{c.rule.id}`", ", ".join(c.all_of), ", ".join(c.any_of), c.rule.effect.value)
+                for c in protocol.combinations
+            ],
+        )
+
+
+def _codes(protocol: Protocol) -> Iterable[str]:
+    by_verdict: defaultdict[CodeVerdict, list[str]] = defaultdict(list)
+    for code, entry in protocol.codes.items():
+        by_verdict[entry.verdict].append(code)
+    rows = [
+        (f"`{verdict}`: {_CODES[verdict]}", ", ".join(sorted(by_verdict[verdict])))
+        for verdict in CodeVerdict
+        if by_verdict[verdict]
+    ]
+    yield "## Call type codes"
+    yield "A code alone never makes a call safe. One that is in no list goes to a reviewer."
+    yield table(("meaning", "codes"), rows)
+
+
+def _limits(protocol: Protocol) -> Iterable[str]:
+    limits = protocol.limits
+    yield "## Numbers"
+    yield table(("limit", "value"), [
+        ("people in a quarrel, at most", f"{limits.people_in_quarrel}"),
+        ("guests of a party, at most", f"{limits.people_at_gathering}"),
+        ("a caller younger than this is a minor", f"{limits.adult_age}"),
+        ("words that must be understood, at least", f"{limits.least_known_words}, and {limits.least_known_share:.0%} of the text"),
+        ("words that look like another language, at most", f"{limits.most_foreign_share:.0%}"),
+    ])  # fmt: skip
+
+
+def _questions(protocol: Protocol) -> Iterable[str]:
+    yield "## Questions"
+    yield "Of these the answer to a report names the one that would most likely settle the call (`ask_next`)."
+    yield table(("fact", "English", "Spanish"), [(f"`{fact}`", q.en, q.es) for fact, q in protocol.questions.items()])
+
+
+_PRINCIPLES: Final = """
+## How the parts work together
+
+1. Everything that was ever said about the call is read, and the dangers that were said about linked calls.
+2. Every rule that speaks is recorded with the words that made it speak.
+3. The gravest effect decides: *never civilian* before *goes back*, before *a person decides*, before *safe*.
+4. More danger never moves a call toward a civilian team; a denial settles only that something was missing, never a danger.
+5. A neighborhood's plan may add exclusions, hours and order of disciplines. It has no words that could make a call safe.
+6. A version is never edited. A new one has a date from which it decides, and the name of who approved it; every decision keeps the
+   version that made it (`GET /v1/protocol/{version}`).
+"""
