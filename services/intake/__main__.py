@@ -9,7 +9,7 @@ from shared import log
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = Settings()  # type: ignore[call-arg]  # its fields come from the environment
+    settings = Settings()
     log.configure("intake", settings.log_level)
     uvicorn.run(
         create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False,

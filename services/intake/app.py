@@ -2,19 +2,23 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 from fastapi import FastAPI
 
 from services.intake import sweeps
-from services.intake.api import calls, inward
+from services.intake.api import actions, calls, feed, history, inward, places, triage, updates
 from services.intake.api.problems import PROBLEMS
 from services.intake.commands.desk import Desk
 from services.intake.commands.maps import Maps
+from services.intake.commands.presence import Presence
 from services.intake.commands.protocols import Protocols
 from services.intake.peers import Dispatch
+from services.intake.queries.protocols import version_in_force
 from services.intake.settings import CODE_VERSION, Settings
+from services.intake.store.feed import raise_epoch_if_restored
 from services.intake.tables import SCHEMA, alert, idempotency_key
+from services.migrate import head
 from shared import alerts, health
 from shared.db import Database
 from shared.edge import application
@@ -40,13 +44,17 @@ def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastA
             yield
 
     app = application(
-        title="Common Ground: intake", description=DESCRIPTION, version=CODE_VERSION, table=PROBLEMS, lifespan=lifespan
-    )
+        title="Common Ground: intake", description=DESCRIPTION, version=CODE_VERSION, table=PROBLEMS, lifespan=lifespan,
+        from_services=r"PUT /v1/calls/[^/]+/progress",
+    )  # fmt: skip
     app.state.token_secret = settings.token_secret.get_secret_value()
     app.state.idempotency_table = idempotency_key
-    for router in (inward.router, calls.router, alerts.alerts_router(alert)):
+    routers = (inward, calls, updates, actions, feed, history, triage, places)
+    for router in (*(module.router for module in routers), alerts.alerts_router(alert)):
         app.include_router(router)
     app.include_router(health.health_router(*_checks(app)))
+    app.add_middleware(updates.RefusedUpdates, service=app)
+    _document_updates(app)
     return app
 
 
@@ -69,20 +77,47 @@ async def _open(app: FastAPI, settings: Settings, dispatch: Dispatch | None, sta
     app.state.db, app.state.hub, app.state.desk, app.state.dispatch = db, hub, desk, peer
     relay.start()
     stack.push_async_callback(relay.stop)
-    for loop in sweeps.loops(db, desk, peer):
+    presence = Presence(db, time_rate=settings.time_rate)
+    app.state.presence = presence
+    async with db.autocommit() as unit:
+        await raise_epoch_if_restored(unit.conn)
+    for loop in sweeps.loops(db, desk, peer, presence):
         loop.start()
         stack.push_async_callback(loop.stop)
 
 
 def _checks(app: FastAPI) -> tuple[dict[str, health.Check], dict[str, health.Check]]:
     """Return what the service cannot work without, and what it is only worse without."""
+    newest = head(SCHEMA)
 
     async def database() -> str | None:
-        return await health.database_check(app.state.db, SCHEMA, None)()
+        return await health.database_check(app.state.db, SCHEMA, newest)()
+
+    async def protocol() -> str | None:
+        async with app.state.db.autocommit() as unit:
+            version = await version_in_force(unit.conn)
+        if version is None:
+            return "no protocol is in force"
+        known = app.state.desk.protocols.known(version) is not None
+        return None if known else f"protocol {version} is in force and this replica does not have it"
 
     async def dispatch() -> str | None:
         return None if await app.state.dispatch.ready() else "dispatch does not answer"
 
-    return {"database": database}, {"dispatch": dispatch}
+    return {"database": database, "protocol": protocol}, {"dispatch": dispatch}
 
 
+def _document_updates(app: FastAPI) -> None:
+    """Add the body of an update, which its route reads itself, to the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        if "Update" not in schemas:
+            update = dict(updates.SCHEMA)
+            schemas |= {name: schema for name, schema in update.pop("$defs", {}).items() if name not in schemas}
+            schemas["Update"] = update
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents for extending the schema

@@ -1,9 +1,11 @@
 """Timed loops: each only calls commands, and each may run on every replica at once."""
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
-from services.intake.commands import delivery
+from services.intake.commands import deadlines, delivery, heartbeat
 from services.intake.commands.desk import Desk
+from services.intake.commands.presence import Presence
 from services.intake.peers import Dispatch
 from services.intake.tables import idempotency_key
 from shared.db import Database
@@ -13,10 +15,11 @@ from shared.outbox import Relay
 
 SWEEP_S = 1.0
 BEAT_S = 5.0
+LEARN_S = 10.0
 HOUSEKEEPING_S = 3600.0
 
 
-def wish_relay(db: Database, desk_of: Callable[[], Desk], dispatch: Dispatch, time_rate: float) -> Relay:
+def wish_relay(db: Database, desk_of: Callable[[], Desk], dispatch: Dispatch, time_rate: float) -> Relay[UUID]:
     """Return the relay that brings dispatch to every call's wish."""
     return Relay(
         "wishes",
@@ -26,10 +29,19 @@ def wish_relay(db: Database, desk_of: Callable[[], Desk], dispatch: Dispatch, ti
     )
 
 
-def loops(db: Database, desk: Desk, dispatch: Dispatch) -> list[Loop]:
+def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence) -> list[Loop]:
     """Return every timed loop of the service, not started."""
     rate = desk.settings.time_rate
     timed: list[tuple[str, Callable[[], Awaitable[bool | None]], float]] = [
+        ("heartbeat", lambda: heartbeat.beat(db, desk, dispatch), BEAT_S),
+        ("reviews", lambda: deadlines.end_overdue_reviews(db, desk), SWEEP_S),
+        ("own_deadlines", lambda: deadlines.answer_for_calls(db, desk, dispatch), SWEEP_S),
+        ("late_withdrawals", lambda: deadlines.warn_of_late_withdrawals(db, desk), SWEEP_S),
+        ("untaken_returns", lambda: deadlines.alert_untaken_returns(db, desk), SWEEP_S),
+        ("unread_notices", lambda: deadlines.alert_unread_notices(db, desk), SWEEP_S),
+        ("presence", presence.keep, SWEEP_S),
+        ("clock", lambda: deadlines.watch_clock(db, desk), SWEEP_S),
+        ("protocols", lambda: desk.protocols.learn(db), LEARN_S),
         ("idempotency", lambda: forget_old_keys(db, idempotency_key), HOUSEKEEPING_S),
     ]
     return [Loop(f"intake.{name}", work, period / rate) for name, work, period in timed]

@@ -14,7 +14,7 @@ from shared.wake import Hub
 T = TypeVar("T")
 
 
-async def poll(  # noqa: PLR0913 - the parts of one long-poll
+async def poll(
     hub: Hub,
     read: Callable[[], Awaitable[T]],
     *,

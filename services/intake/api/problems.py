@@ -4,11 +4,20 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
+from services.intake.api.schemas.updates import UpdateInvalid
+from services.intake.commands.acknowledgements import NothingToAcknowledge
 from services.intake.commands.moves import Overtaken
+from services.intake.commands.plans import PlanRefused
+from services.intake.commands.reviews import Disqualified, NothingToReview
 from shared import idempotency
 from shared.problems import ProblemTable
 
 PROBLEMS: Final[ProblemTable] = MappingProxyType({
-    **idempotency.PROBLEM,
+    idempotency.KeyReused: idempotency.PROBLEM[idempotency.KeyReused],
     Overtaken: ("call-has-changed", HTTPStatus.SERVICE_UNAVAILABLE),
+    UpdateInvalid: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
+    PlanRefused: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
+    NothingToReview: ("nothing-to-review", HTTPStatus.CONFLICT),
+    Disqualified: ("disqualified", HTTPStatus.CONFLICT),
+    NothingToAcknowledge: ("nothing-to-acknowledge", HTTPStatus.CONFLICT),
 })  # fmt: skip

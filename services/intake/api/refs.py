@@ -12,7 +12,6 @@ from shared.auth import Caller
 from shared.errors import NotFound
 
 
-
 def desk_of(request: Request) -> Desk:
     """Return the process's collaborators."""
     desk: Desk = request.app.state.desk

@@ -15,8 +15,8 @@ from services.intake.commands.evidence import (
     evidence_of,
     evidence_record,
 )
-from services.intake.commands.maps import Resolved, resolve
 from services.intake.domain.call import CallStatus
+from services.intake.domain.geography import Resolved, resolve
 from services.intake.domain.plan import Plan, PlanRules, default_plan
 from services.intake.domain.plan_body import parse_plan
 from services.intake.domain.triage.decide import decide_safely, fault
@@ -75,7 +75,13 @@ class Decided:
 
 
 async def enter(
-    conn: AsyncConnection, desk: Desk, *, cad_system: str, events: list[str], location: Mapping[str, Any] | None, links: bool
+    conn: AsyncConnection,
+    desk: Desk,
+    *,
+    cad_system: str,
+    events: list[str],
+    location: Mapping[str, Any] | None,
+    links: bool,
 ) -> Room:
     """Return all that a decision about these events reads, with every call of the group locked.
 
@@ -95,9 +101,7 @@ async def enter(
     return Room(setting, locked, said)
 
 
-async def decide_call(
-    conn: AsyncConnection, desk: Desk, room: Room, call: Call, case: CaseRow
-) -> Decided:
+async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call, case: CaseRow) -> Decided:
     """Return triage's decision about `call`, whose own statements are those of `case`; those of the group count too."""
     where = resolve(await desk.maps.at(conn, room.setting.layer_version), call.location)
     plan = await _plan_of(conn, room, where.slug)
@@ -137,10 +141,8 @@ def by_person(decided: Decided, actor: str) -> Decided:
 async def _plan_of(conn: AsyncConnection, room: Room, slug: str | None) -> Plan:
     if slug is None:
         return default_plan("")
-    if slug in room.setting.plans:
-        row = room.setting.plans[slug]
-    else:
-        row = (await cases.read_plans(conn, [slug])).get(slug)
+    plans = room.setting.plans if slug in room.setting.plans else await cases.read_plans(conn, [slug])
+    row = plans.get(slug)
     return plan_of_row(row) if row else default_plan(slug)
 
 

@@ -48,9 +48,7 @@ def evidence_of(
     own: CaseRow, linked: Mapping[str, Iterable[StatementRow]], place: Place, *, ever_unsafe: bool, ever_returned: bool
 ) -> Evidence:
     """Return all that is known about one call: its own statements in order, then those of linked calls by event."""
-    others = (
-        statement_of(row, linked_event=event) for event in sorted(linked) for row in linked[event]
-    )
+    others = (statement_of(row, linked_event=event) for event in sorted(linked) for row in linked[event])
     return Evidence((*map(statement_of, own.statements), *others), place, ever_unsafe, ever_returned)
 
 

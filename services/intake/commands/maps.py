@@ -2,52 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from shapely import STRtree, Point
-from shapely.geometry import shape
 
-from services.intake.domain.triage.model import Place
+from services.intake.domain.geography import NeighborhoodMap, Resolved, resolve
 from services.intake.tables import neighborhood, neighborhood_layer
 
-EMPTY = 0
+EMPTY: Final = 0
 """The layer of a jurisdiction that has imported no neighborhoods."""
-
-
-class Resolved(NamedTuple):
-    """Where a call is: what triage reads of it, and the neighborhood's name for people."""
-
-    place: Place
-    slug: str | None
-    name: str | None
-
-
-class NeighborhoodMap:
-    """Which neighborhood contains a point."""
-
-    def __init__(self, features):
-        self._rows = list(features)
-        self._names = {slug: name for slug, name, _ in self._rows}
-        self._tree = STRtree([shape(geometry) for _, _, geometry in self._rows])
-
-    def at(self, lat_deg, lon_deg):
-        hits = self._tree.query(Point(lon_deg, lat_deg), predicate="intersects")
-        return min((self._rows[i][:2] for i in hits), default=None)
-
-    def named(self, slug):
-        return (slug, self._names[slug]) if slug in self._names else None
-
-
-def resolve(neighborhoods, location):
-    if not location:
-        return Resolved(Place.unknown(), None, None)
-    if location.get("lat_deg") is not None and location.get("lon_deg") is not None:
-        found = neighborhoods.at(location["lat_deg"], location["lon_deg"])
-        return Resolved(Place.known(found[0]), *found) if found else Resolved(Place.outside(), None, None)
-    found = neighborhoods.named(location.get("neighborhood") or "")
-    return Resolved(Place.known(found[0]), *found) if found else Resolved(Place.unknown(), None, None)
 
 
 class Maps:

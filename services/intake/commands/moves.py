@@ -72,7 +72,9 @@ def decided_call(
     if move.status is CallStatus.IN_REVIEW and not reviewer_is_there(desk, now, reviewer_seen_at):
         move = Move(CallStatus.RETURNED, ReturnReason.NO_REVIEWER)
     if move.status is CallStatus.QUEUED and not decided.rules.disciplines_for(decided.decision.discipline):
-        move = Move(CallStatus.RETURNED, ReturnReason.SYSTEM_FAULT)  # triage lets none through; dispatch could find nobody
+        move = Move(
+            CallStatus.RETURNED, ReturnReason.SYSTEM_FAULT
+        )  # triage lets none through; dispatch could find nobody
     if not is_legal(None if is_new else call.status, move.status, Source.DECISION):
         raise AssertionError(f"a decision may not move a call from {call.status} to {move.status}")
     recommended = decided.decision.recommended_response
@@ -83,13 +85,20 @@ def decided_call(
         ever_unsafe=call.ever_unsafe or decided.decision.verdict is Verdict.UNSAFE,
         neighborhood=decided.where.slug,
         neighborhood_name=decided.where.name,
-        recommended_response=recommended.value if recommended and call.status not in FINAL else call.recommended_response,
+        recommended_response=recommended.value
+        if recommended and call.status not in FINAL
+        else call.recommended_response,
     )
     if call.status in FINAL and not is_new:
         return after
     if move.status in FINAL:
         return ended(
-            desk, after, now, move.status, reason=move.return_reason, recommended=recommended.value if recommended else None
+            desk,
+            after,
+            now,
+            move.status,
+            reason=move.return_reason,
+            recommended=recommended.value if recommended else None,
         )
     return opened(desk, replace(after, recommended_response=recommended.value if recommended else None), now, move)
 

@@ -151,5 +151,3 @@ def _notice_row(desk: Desk, now: datetime, notice: Any) -> dict[str, Any]:
         "at": notice.at.isoformat(),
         "acknowledge_by": (now + desk.settings.acknowledge_within).isoformat(),
     }
-
-

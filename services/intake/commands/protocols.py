@@ -104,4 +104,6 @@ async def _register(db: Database, protocol: Protocol) -> None:
             select(protocol_version.c.digest).where(protocol_version.c.version == protocol.version)
         )
     if kept != content:
-        raise ProtocolChanged(f"Protocol {protocol.version} was changed after it had been in use; give it a new version.")
+        raise ProtocolChanged(
+            f"Protocol {protocol.version} was changed after it had been in use; give it a new version."
+        )

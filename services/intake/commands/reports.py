@@ -6,6 +6,7 @@ from typing import Final
 
 from services.intake.commands.deciding import Room, decide_call, enter
 from services.intake.commands.desk import Desk
+from services.intake.commands.evidence import statement_of
 from services.intake.commands.moves import Overtaken, decided_call, numbered
 from services.intake.commands.statements import (
     Said,
@@ -17,10 +18,9 @@ from services.intake.commands.statements import (
     with_statement,
 )
 from services.intake.commands.wishes import wish_after_decision
-from services.intake.commands.evidence import statement_of
 from services.intake.domain.call import CallStatus
 from services.intake.domain.triage.model import Verdict
-from services.intake.queries import CallView, view_call
+from services.intake.queries.calls import CallView, view_call
 from services.intake.store.calls import Call, Event, Filing, open_call
 from services.intake.store.cases import CaseRow
 from shared.auth import Caller

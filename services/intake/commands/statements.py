@@ -10,6 +10,7 @@ from services.intake.commands.desk import Desk
 from services.intake.commands.evidence import digest, statement_of
 from services.intake.commands.moves import decided_call, filed, moved_event
 from services.intake.commands.wishes import wish_after_decision
+from services.intake.domain.triage.model import Statement
 from services.intake.store.calls import Call, Event, Filing, What
 from services.intake.store.cases import CaseRow, StatementRow
 from services.intake.wire import says_the_same
@@ -82,9 +83,7 @@ async def take_in(unit: Unit, desk: Desk, room: Room, call: Call, said: Said, *,
     case = case._replace(statements=(*case.statements, row))
     heard = Event(action, said.by, detail={"statement": row.seq, "source": row.source})
     if call.is_final:
-        filing = Filing(
-            room.now, "updated", (heard,), statements=(statement_row(row, said),), links=said.linked_to
-        )
+        filing = Filing(room.now, "updated", (heard,), statements=(statement_row(row, said),), links=said.linked_to)
         after = await filed(unit, desk, call, draft, filing)
     else:
         decided = await decide_call(unit.conn, desk, room, draft, case)
@@ -120,13 +119,14 @@ async def file_decision(  # noqa: PLR0913 - the parts of one filing
         "returned" if after.return_reason and not before.is_final else what,
         (*heard, event),
         decisions=(decided.row(decision_id, case.decision_count + 1),),
-        wish=wish_after_decision(after, decided, _all_statements(room, before, case)),
+        wish=wish_after_decision(after, decided, all_statements(room, before, case)),
         **rows,
     )
     return await filed(unit, desk, before, after, filing)
 
 
-def _all_statements(room: Room, call: Call, case: CaseRow) -> list[Any]:
+def all_statements(room: Room, call: Call, case: CaseRow) -> list[Statement]:
+    """Return everything said about a call and about those linked to it, as triage reads it."""
     others = [
         statement_of(row, linked_event=other.cad_event_id)
         for other in room.calls.values()

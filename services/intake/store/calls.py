@@ -7,11 +7,9 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     DateTime,
     Integer,
-    LargeBinary,
     Select,
     Text,
     Uuid,
@@ -179,7 +177,14 @@ def _adds(moved: CTE) -> list[CTE]:
         "events", n=Integer, action=Text, actor=Text, from_status=Text, to_status=Text, reason=Text, detail=JSONB
     )
     said = _rows(
-        "statements", seq=Integer, source=Text, body=JSONB, extra_text=Text, truncated=Boolean, digest=Text, said_by=Text
+        "statements",
+        seq=Integer,
+        source=Text,
+        body=JSONB,
+        extra_text=Text,
+        truncated=Boolean,
+        digest=Text,
+        said_by=Text,
     )
     decided = _rows(
         "decisions", id=Uuid, seq=Integer, decision=JSONB, verdict=Text, evidence=JSONB, evidence_digest=Text,
@@ -191,10 +196,10 @@ def _adds(moved: CTE) -> list[CTE]:
     told = _rows(
         "progress_events", seq=Integer, at=_TIME, actor=Text, action=Text, from_status=Text, to_status=Text, reason=Text
     )
-    noticed = _rows("notices", id=Uuid, origin=Text, kind=Text, text=Text, position=JSONB, at=_TIME, acknowledge_by=_TIME)
-    wished = _rows(
-        "wishes", wanted=Text, may_offer=Boolean, may_depart=Boolean, reason=Text, facts=JSONB, said=Text
+    noticed = _rows(
+        "notices", id=Uuid, origin=Text, kind=Text, text=Text, position=JSONB, at=_TIME, acknowledge_by=_TIME
     )
+    wished = _rows("wishes", wanted=Text, may_offer=Boolean, may_depart=Boolean, reason=Text, facts=JSONB, said=Text)
     linked = _rows("links", linked_to=Text)
     one = literal(1)
     adds: list[Any] = [
@@ -247,16 +252,28 @@ def _adds(moved: CTE) -> list[CTE]:
          "confirmed_seq", "next_try_at", "tries", "resend", "alerted_seq"],
         select(moved.c.id, moved.c.jurisdiction, one, wished.c.wanted, wished.c.may_offer, wished.c.may_depart,
                wished.c.reason, wished.c.facts, func.decode(wished.c.said, "hex"), at, literal(0),
-               at + HEAD_START, literal(0), literal(False), literal(0)).select_from(moved.join(wished, true())),  # noqa: FBT003
+               at + HEAD_START, literal(0), literal(False), literal(0)).select_from(moved.join(wished, true())),
     )  # fmt: skip
     adds.append(
         new_wish.on_conflict_do_update(
             index_elements=[wish.c.call_id],
-            set_={name: new_wish.excluded[name] for name in (
-                "wanted", "may_offer", "may_depart", "reason", "facts", "said", "written_at", "next_try_at", "tries")}
+            set_={
+                name: new_wish.excluded[name]
+                for name in (
+                    "wanted",
+                    "may_offer",
+                    "may_depart",
+                    "reason",
+                    "facts",
+                    "said",
+                    "written_at",
+                    "next_try_at",
+                    "tries",
+                )
+            }
             | {"seq": wish.c.seq + 1},
             where=wish.c.said != new_wish.excluded.said,
-        )  # fmt: skip
+        )
     )
     return [add.cte(f"add_{number}") for number, add in enumerate(adds)]
 

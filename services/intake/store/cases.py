@@ -179,9 +179,7 @@ class Found(NamedTuple):
     cad_event_id: str
 
 
-async def find_call(
-    conn: AsyncConnection, jurisdiction: str, ref: UUID | tuple[str, str, int]
-) -> Found | None:
+async def find_call(conn: AsyncConnection, jurisdiction: str, ref: UUID | tuple[str, str, int]) -> Found | None:
     """Return the call of that id, or of that CAD, event and attempt (0: the newest); None if there is none."""
     if isinstance(ref, UUID):
         values: dict[str, Any] = {"id": ref, "cad_system": None, "cad_event_id": None, "attempt": 0}

@@ -22,7 +22,9 @@ class Known(NamedTuple):
 
 _READ: Final = (
     select(
-        *CALL_COLUMNS, clock("intake").label("now"), decision.c.decision["recommended_response"].astext.label("recommended")
+        *CALL_COLUMNS,
+        clock("intake").label("now"),
+        decision.c.decision["recommended_response"].astext.label("recommended"),
     )
     .join(decision, decision.c.id == call.c.decision_id)
     .where(call.c.id == bindparam("call_id", type_=Uuid), call.c.jurisdiction == bindparam("at", type_=Text))

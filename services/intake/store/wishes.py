@@ -148,4 +148,3 @@ _LEFT_TO_RESEND: Final = text(
 async def left_to_resend(conn: AsyncConnection, jurisdiction: str) -> bool:
     """Say whether any wish that is to be sent again has not been confirmed yet."""
     return bool(await conn.scalar(_LEFT_TO_RESEND, {"jurisdiction": jurisdiction}))
-

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import pytest
-
 from services.intake.api.schemas.reports import REPORT_EXAMPLE
-from shared.auth import Role
 from tests.contract.intake.conftest import Intake
 
 

@@ -1,6 +1,5 @@
 """A call as intake answers it."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -9,7 +8,7 @@ from pydantic import Field
 
 from services.intake.commands.desk import Desk
 from services.intake.commands.moves import hand_back_by
-from services.intake.queries import CallView
+from services.intake.queries.calls import CallView
 from shared.edge import Answer, Time
 from shared.messages.base import NoticeKind
 
@@ -84,7 +83,7 @@ class NoticePosition(Answer):
     at: Time | None = None
 
 
-class Notice(Answer):
+class CallNotice(Answer):
     """Something that the call center must do or know now; acknowledge it."""
 
     id: UUID
@@ -142,18 +141,20 @@ class CallAnswer(Answer):
     hand_back_by: Time | None
     review_by: Time | None
     outcome: str | None
-    notices: list[Notice]
+    notices: list[CallNotice]
     neighborhood: Neighborhood | None
     decision: Decision
     return_reason: ReturnReason | None
     recommended_response: Recommended | None
     acknowledge_by: Annotated[
-        Time | None, Field(description="The call is returned and nobody has acknowledged it: when an alert comes (again).")
+        Time | None,
+        Field(description="The call is returned and nobody has acknowledged it: when an alert comes (again)."),
     ]
     acknowledged_at: Time | None
     assignment: Assignment | None
     statements: Annotated[
-        list[StatementView] | None, Field(description="What was said; only in GET of one call and in the reviewers' queue.")
+        list[StatementView] | None,
+        Field(description="What was said; only in GET of one call and in the reviewers' queue."),
     ] = None
 
 
@@ -197,6 +198,6 @@ def answer_of(desk: Desk, view: CallView) -> CallAnswer:
     return CallAnswer.model_validate(state_of(view) | dated(desk, view))
 
 
-def dated(desk: Desk, view: CallView) -> Mapping[str, datetime | None]:
+def dated(desk: Desk, view: CallView) -> dict[str, datetime | None]:
     """Return the part of an answer that depends on when it is given."""
     return {"hand_back_by": hand_back_by(desk, view.call, view.now)}

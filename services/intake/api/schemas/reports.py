@@ -12,7 +12,9 @@ from shared.edge import Language, Latitude, Longitude, Slug, Strict, Time
 
 CadSystem = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$", description="Name of the CAD; no colon.", examples=["lapd-cad"]),
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$", description="Name of the CAD; no colon.", examples=["lapd-cad"]
+    ),
 ]
 CadEventId = Annotated[
     str,
@@ -31,7 +33,9 @@ CallTypeCode = Annotated[str, Field(max_length=40, examples=["415N"])]
 CallTypeText = Annotated[str, Field(max_length=500, examples=["NEIGHBOR DISPUTE"])]
 FactValue = Literal["yes", "no", "unknown"]
 Word = Annotated[str, StringConstraints(max_length=60)]
-LinkedTo = Annotated[list[CadEventId], Field(max_length=50, description="Events of the same CAD that belong to this one.")]
+LinkedTo = Annotated[
+    list[CadEventId], Field(max_length=50, description="Events of the same CAD that belong to this one.")
+]
 
 
 class Answers(Strict):

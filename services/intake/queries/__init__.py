@@ -1,0 +1,1 @@
+"""Read-only views, by noun. Nothing here locks or writes."""
