@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Integer, String, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.silence import LONGEST_SILENCE
 from services.dispatch.tables import LIVE_SQL
 from shared.edge import cursor, read_cursor
 from shared.errors import Invalid
@@ -41,14 +42,17 @@ async def progress(conn: AsyncConnection, incident_id: UUID) -> Progress | None:
     return Progress.model_validate({**row, "notices": row["notices"] or [], "events": row["events"] or []})
 
 
-_WAITING: Final = text("""
+MOST_WAITING: Final = 500
+_WAITING: Final = text(f"""
     SELECT i.id, i.priority, i.created_at, i.version, i.facts, i.unmatched, dispatch.clock() AS now,
         ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
               AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by
     FROM dispatch.incident i, (SELECT dispatch.clock() AS now) c
     WHERE i.jurisdiction = :jurisdiction AND i.status = 'waiting' AND i.wanted = 'civilian' AND i.may_offer AND i.verdict = 'safe'
         AND i.assign_by > c.now
-    ORDER BY i.priority, i.created_at, i.id LIMIT 500
+        AND EXISTS (SELECT 1 FROM dispatch.link l WHERE l.jurisdiction = i.jurisdiction AND l.heard_as_of <= c.now
+            AND l.heard_as_of > c.now - interval '{LONGEST_SILENCE.total_seconds()} s')
+    ORDER BY i.priority, i.created_at, i.id LIMIT {MOST_WAITING}
 """).bindparams(bindparam("jurisdiction", type_=String))
 _NEEDS: Final = text("""
     SELECT i.id, i.priority, i.created_at, i.version, i.facts, dispatch.clock() AS now,

@@ -37,8 +37,11 @@ class Roster:
         return None if team is None or team.position is None else team.position.model_dump(mode="json")
 
 
-def as_team(seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bool = False) -> Team:
-    """Return a team of the snapshot as matching reads it."""
+def as_team(
+    seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bool = False, has_it: bool = False
+) -> Team:
+    """Return a team of the snapshot as matching reads it; one that `has_it`, this very call, is not busy with another."""
+    reasons = tuple(reason for reason in seen.reasons if not (has_it and reason == "held"))
     position = None
     if seen.position is not None:
         position = Position(Place(seen.position.lat_deg, seen.position.lon_deg), seen.position.at)
@@ -46,8 +49,8 @@ def as_team(seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bo
         id=seen.team_id,
         name=seen.team_name,
         provider_id=seen.provider_id,
-        offerable=seen.offerable,
-        reasons=tuple(seen.reasons),
+        offerable=seen.offerable or (has_it and not reasons),
+        reasons=reasons,
         disciplines=frozenset(seen.disciplines),
         languages=tuple(seen.languages),
         catchment=seen.catchment,
@@ -57,7 +60,7 @@ def as_team(seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bo
         minimum_crew=seen.minimum_crew,
         shift_ends_at=seen.shift_ends_at,
         do_not_send=tuple(DoNotSend(one.neighborhood, one.address_key, one.until) for one in seen.do_not_send),
-        held=seen.hold is not None,
-        busy_here=busy_here,
+        held=seen.hold is not None and not has_it,
+        busy_here=busy_here and not has_it,
         in_emergency=in_emergency,
     )

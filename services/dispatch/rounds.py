@@ -103,7 +103,8 @@ class Matchmaker:
             lost += not await self._commit(by_id[choice.incident_id], choice)
         await self._note_unmatched(plan, by_id)
         ROUNDS.labels("matched" if plan.choices else "nobody").inc()
-        return bool(plan.choices) and lost < len(plan.choices) and len(rows) > len(plan.choices)
+        made = len(plan.choices) - lost
+        return made > 0 and (lost > 0 or len(rows) == queries.MOST_WAITING)  # else the next tick is soon enough
 
     async def _commit(self, row: Mapping[Any, Any], choice: Choice) -> bool:
         async with self._db.autocommit() as unit:

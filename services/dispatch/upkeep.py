@@ -96,8 +96,8 @@ class Upkeep:
             row = (await unit.conn.execute(_LINK, self._where)).one()
             is_heard = heard_recently(row.heard_as_of, row.now)
             LINK_UP.set(is_heard)
-            before, self._was_heard = self._was_heard, is_heard
-            if is_heard == before or (before is None and row.heard_as_of is None):
+            nothing_yet = self._was_heard is None and row.heard_as_of is None
+            if is_heard == self._was_heard or nothing_yet:
                 return
             if is_heard:
                 await resolve(unit.conn, tables.alert, self._desk.jurisdiction, "safety_link_down")
@@ -107,6 +107,7 @@ class Upkeep:
             self._desk.effects.alerted(unit)
             out = (await unit.conn.execute(_TEAMS_OUT, self._where)).scalars().all()
             self._desk.effects.hub.wake(*(team_key(team_id) for team_id in out))
+        self._was_heard = is_heard
 
     async def reconcile_holds(self) -> None:
         """Make teams' holds agree with our live assignments: we are right about assignments, teams about duty."""

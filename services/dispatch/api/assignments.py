@@ -37,14 +37,21 @@ Crew = Annotated[Caller, allow(Role.TEAM, Role.SUPERVISOR)]
     responses=answers(404) | {304: {"description": "Nothing changed in time"}},
 )
 async def list_assignments(
-    team_id: UUID, db: Db, hub: TheHub, caller: Crew, prefer: Prefer = None, if_none_match: IfNoneMatch = None
+    team_id: UUID,
+    caller: Crew,
+    db: Db,
+    desk: TheDesk,
+    hub: TheHub,
+    prefer: Prefer = None,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Return what the team has to do now, with the briefing; one that is being withdrawn comes first.
 
     Long-poll with `Prefer: wait=50` and the `ETag` of the list you show. The last list keeps until you hear otherwise, but not
     longer than 30 s: without contact, stop short.
     """
-    if not caller.is_team(team_id):
+    seen = desk.roster.get(team_id)
+    if not caller.is_team(team_id) or (caller.provider_id and (seen is None or seen.provider_id != caller.provider_id)):
         raise NotFound("There is no such team.")
 
     async def read() -> bytes:

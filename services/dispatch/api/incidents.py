@@ -51,12 +51,12 @@ async def _weigh(incident_id: UUID, db: Db, desk: TheDesk, teams: TheTeams) -> W
     except PeerSilentError as error:
         raise TeamsSilent("The teams service does not answer, so nobody can be considered.", retry_after_s=2) from error
     assert snapshot is not None
-    mine = row["team_id"]  # the team that has this very call is not busy with another
     everybody = [
         as_team(
             seen,
-            busy_here=seen.team_id in busy and seen.team_id != mine,
+            busy_here=seen.team_id in busy,
             in_emergency=seen.team_id in emergency,
+            has_it=seen.team_id == row["team_id"],
         )
         for seen in snapshot.items
     ]
@@ -91,7 +91,12 @@ async def get_incident(incident_id: UUID, db: Db, _caller: Reader) -> Progress:
 
 
 @router.get("/{incident_id}/candidates", summary="Every team considered, and why not", responses=answers(404))
-async def candidates(incident_id: UUID, _caller: Supervisor, weighed: Weighing, desk: TheDesk) -> Candidates:
+async def candidates(
+    incident_id: UUID,  # noqa: ARG001 - `weighed` reads it
+    _caller: Supervisor,
+    weighed: Weighing,
+    desk: TheDesk,
+) -> Candidates:
     """Rank the teams for this incident as they are now: cost parts for those that may be sent, the rule for every other.
 
     What was considered when a team was chosen is kept with its assignment.

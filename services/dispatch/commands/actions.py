@@ -121,6 +121,8 @@ def _decide(desk: Desk, case: Case, row: AssignmentRow, report: CrewReport, acto
     if step.move is not None and step.move.after is Status.CLEARED and report.outcome is None:
         raise Invalid("Say how it ended.", pointer="/outcome")
     step.changes |= _changes(step, row, report)
+    if report.expected_clear_min is not None:
+        step.changes["expected_clear_at"] = case.now + timedelta(minutes=report.expected_clear_min)
     seen = desk.roster.position(row.team_id)
     if seen is not None:
         step.changes["position"] = seen
@@ -148,15 +150,12 @@ def _changes(step: Step, row: AssignmentRow, report: CrewReport) -> dict[str, An
 
 
 def _acceptance(step: Step, row: AssignmentRow, report: CrewReport) -> dict[str, Any]:
-    now, changes = step.case.now, dict[str, Any]()
-    if report.expected_clear_min is not None:
-        changes["expected_clear_at"] = now + timedelta(minutes=report.expected_clear_min)
-    if report.depart_by is not None:
-        _check_depart_by(step, row, report.depart_by)
-        trip = row.trip(None, depart_by=report.depart_by)
-        deadline = deadlines.first(Status.ACCEPTED, step.wish, trip, now, step.durations)
-        changes |= {"depart_by": report.depart_by, **_watching(deadline)}
-    return changes
+    if report.depart_by is None:
+        return {}
+    _check_depart_by(step, row, report.depart_by)
+    trip = row.trip(None, depart_by=report.depart_by)
+    deadline = deadlines.first(Status.ACCEPTED, step.wish, trip, step.case.now, step.durations)
+    return {"depart_by": report.depart_by, **_watching(deadline)}
 
 
 def _watching(deadline: deadlines.Deadline | None) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from prometheus_client import Histogram
+
 from services.dispatch import store
 from services.dispatch.case import AssignmentRow, Case
 from services.dispatch.commands import recalls
@@ -19,6 +21,11 @@ from services.dispatch.step import Step
 from shared.db import Database, Unit
 from shared.ids import uuid7
 
+TO_OFFER_S = Histogram(
+    "dispatch_seconds_to_offer",
+    "From a call's arrival to an offer",
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 5, 30, 120, 600, 3600),
+)
 MATCHING = "system:matching"
 
 
@@ -65,6 +72,7 @@ async def offer(db: Database, desk: Desk, assignment_id: UUID) -> bool:
             step = desk.step(case, MATCHING).assignment(row, assignments.Action.OFFER)
             if await store.write(unit.conn, step) is not None:
                 desk.effects.follow(unit, step)
+                TO_OFFER_S.observe(max(0.0, (case.now - case.incident.created_at).total_seconds()))
                 return True
     await abandon(db, desk, assignment_id, "may_not_be_offered")
     return False

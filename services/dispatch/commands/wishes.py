@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.dispatch import store
+from services.dispatch import store, tables
 from services.dispatch.case import AssignmentRow, Case
 from services.dispatch.commands import recalls
 from services.dispatch.commands.recalls import UNSAID
@@ -14,6 +14,7 @@ from services.dispatch.domain import incident as incidents
 from services.dispatch.domain.guards import Wish, awaited, may_be_offered
 from services.dispatch.facts import misfit, priority_of, verdict_of
 from services.dispatch.step import Step
+from shared.alerts import Alarm, Severity, raise_alert
 from shared.db import Unit
 from shared.errors import Invalid
 from shared.messages import incidents as messages
@@ -64,6 +65,13 @@ async def apply(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -
         _review(step, desk, facts)
     await _write(unit, desk, step)
     await store.count_applied(unit.conn, case.incident.jurisdiction)
+    if step.row is not None and step.changes.get("misfit") is not None:
+        words = f"New facts no longer fit {step.row.team_name}, which is on its way or there: {step.changes['misfit']}."
+        alarm = Alarm(
+            "no_longer_fits", step.row.id, Severity.CALL, words, "The crew goes on; recall it if it should not."
+        )
+        await raise_alert(unit.conn, tables.alert, alarm)
+        desk.effects.alerted(unit)
 
 
 async def stop(unit: Unit, desk: Desk, call_id: UUID) -> None:

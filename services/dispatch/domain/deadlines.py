@@ -108,7 +108,8 @@ def first(  # noqa: PLR0911 - one return per status
         answer = now + (durations.respond_scheduled if trip.scheduled else durations.respond)
         return Deadline(Watch.RESPOND, min(answer, trip.assign_by) if trip.assign_by else answer)
     if status in {Status.ACCEPTED, Status.EN_ROUTE} and (what := awaited(wish)):
-        return Deadline(Watch.STAGED if what == ("police_staged",) else Watch.REVIEW, now + durations.staged / 2)
+        begins = max(trip.depart_by, now) if trip.depart_by else now
+        return Deadline(Watch.STAGED if what == ("police_staged",) else Watch.REVIEW, begins + durations.staged / 2)
     if status is Status.ACCEPTED:
         return Deadline(Watch.DEPART, max(trip.depart_by, now) if trip.depart_by else now + durations.depart)
     if status is Status.EN_ROUTE:
