@@ -137,9 +137,8 @@ async def _roles(connection: AsyncConnection, server: Server, verifier: str | No
         f"GRANT {owner} TO CURRENT_USER",  # to take it on for the revisions
         f"GRANT CONNECT ON DATABASE {quoted} TO {login}",
         f"REVOKE CREATE, TEMPORARY ON DATABASE {quoted} FROM PUBLIC",
-        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC",  # a database that comes from before PostgreSQL 15 still allows it
         f"CREATE SCHEMA IF NOT EXISTS {service} AUTHORIZATION {owner}",
-        f"REVOKE ALL ON SCHEMA {service} FROM PUBLIC",
         f"GRANT USAGE ON SCHEMA {service} TO {login}",
     ):
         await connection.execute(text(statement))

@@ -34,6 +34,7 @@ READY_WITHIN_S: Final = 120.0
 """Long, because a server that was killed reads its log again before it answers."""
 
 _POLL_S: Final = 0.02
+_STATUS_LINE: Final = 7  # of postmaster.pid, counted from 0: what pg_ctl itself waits for
 _PASSING_FAULTS: Final = ("pre-existing shared memory block", "lock file", "Address already in use")
 """What the log says when the remains of a killed server are still going away, or another program took the port."""
 
@@ -205,17 +206,16 @@ class EmbeddedPostgres:
         return found if can_reach(found.bin_dir, self._who) else found.copied_to(self._place / "binaries")
 
     def _initialise(self, found: Binaries) -> None:
-        """Make a data directory beside its final place and move it there whole: a crash leaves none or all of it."""
-        draft, password_file = self._place / "data.new", self._place / "password.new"
-        remove(draft)
-        draft.mkdir(mode=0o700)
-        give(draft, self._who)
+        """Make the data directory. The record of it is written last: data without a record are remains of a crash."""
+        password_file = self._place / "password.new"
+        self.data.mkdir(mode=0o700)
+        give(self.data, self._who)
         password = secrets.token_hex(24)
         with os.fdopen(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(password)
         give(password_file, self._who)
         locale = "C.UTF-8" if os.uname().sysname == "Linux" else "C"
-        command = [str(found.bin_dir / "initdb"), "-D", str(draft), "-U", SUPERUSER, "-E", "UTF8"]
+        command = [str(found.bin_dir / "initdb"), "-D", str(self.data), "-U", SUPERUSER, "-E", "UTF8"]
         command += [f"--locale={locale}", "--auth=scram-sha-256", f"--pwfile={password_file}", *self._profile.initdb]
         try:
             done = subprocess.run(  # noqa: S603 - a program that we chose, no shell
@@ -227,7 +227,6 @@ class EmbeddedPostgres:
             raise PostgresFailedError(f"initdb failed:\n{done.stdout}{done.stderr}")
         self._record |= {"major": found.major, "password": password, "port": None}
         self._remember()
-        draft.rename(self.data)
 
     def _end_orphan(self) -> None:
         """Clear away a postmaster.pid: end the server it names if that is ours, drop the file if it is stale.
@@ -296,12 +295,13 @@ class EmbeddedPostgres:
             )
 
     def _wait_ready(self, process: "subprocess.Popen[bytes]", deadline: float) -> bool:
-        """True when `process` itself, not a leftover on the same port, takes connections; False when it cannot."""
+        """True when `process` itself, not another server on the same port, takes connections; False when it cannot."""
         pid_file = self.data / "postmaster.pid"
         while time.monotonic() < deadline and process.poll() is None:
             with suppress(OSError):
-                first = pid_file.read_text().split("\n", 1)[0]
-                if first == str(process.pid) and _takes_connections(self._record["port"]):
+                lines = [line.strip() for line in pid_file.read_text().splitlines()]
+                says_ready = len(lines) > _STATUS_LINE and lines[_STATUS_LINE] == "ready"
+                if says_ready and lines[0] == str(process.pid) and _takes_connections(self._record["port"]):
                     return True
             time.sleep(_POLL_S)
         return False

@@ -141,6 +141,20 @@ async def test_migrating_twice_at_once_and_then_again_changes_nothing(empty: dic
             assert await login.fetchval("SELECT current_user") == login_role(service)
 
 
+async def test_an_old_database_that_lets_everybody_make_tables_does_so_no_more(
+    empty: dict[str, Server], postgres_dsn: str
+) -> None:
+    async with pg.connected(postgres_dsn) as admin:
+        await admin.execute(f"CREATE DATABASE {empty['intake'].migrating.database}")
+    async with pg.connected(as_text(empty["intake"].migrating)) as admin:
+        await admin.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    done = await migrate(empty, pg.SECRET)
+    async with pg.connected(done["intake"].login_dsn) as login:
+        for forbidden in ("CREATE TABLE public.mine (n int)", "CREATE TEMPORARY TABLE mine (n int)"):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await login.execute(forbidden)
+
+
 async def test_a_short_secret_is_refused_before_anything_is_made(empty: dict[str, Server], postgres_dsn: str) -> None:
     with pytest.raises(WeakSecretError, match="at least 32 characters"):
         await migrate(empty, "short")
@@ -242,6 +256,8 @@ async def test_the_grants_are_those_of_history_and_of_state(workshop: AsyncConne
         lambda: grant_sequence("intake.a_sequence"),
     )
     assert await rights(workshop, "intake.a_history") == {"SELECT", "INSERT"}
+    await workshop.run_sync(operate, lambda: grant_state("intake.a_history"), lambda: grant_history("intake.a_history"))
+    assert await rights(workshop, "intake.a_history") == {"SELECT", "INSERT"}, "an earlier grant must not outlive"
     assert await rights(workshop, "intake.a_state") == {"SELECT", "INSERT", "UPDATE", "DELETE"}
     for sequence in ("intake.a_sequence", "intake.a_state_n_seq"):
         query = text("SELECT has_sequence_privilege('commonground_intake', :sequence, 'USAGE')")

@@ -152,10 +152,10 @@ def test_a_port_in_use_is_named_with_what_moves_it(taken: int) -> None:
         assert way in str(refused.value)
 
 
-def test_one_service_can_be_moved(taken: int) -> None:
-    moved = free_port()
-    ports = launcher.ports_of(launcher.Options(port_base=taken - 2), {"DISPATCH_PORT": str(moved)})
-    assert ports["dispatch"] == [moved]
+def test_one_service_can_be_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launcher, "port_is_free", lambda port: port != 8002)
+    ports = launcher.ports_of(launcher.Options(), {"DISPATCH_PORT": "8702"})
+    assert ports == {"intake": [8001], "dispatch": [8702], "teams": [8003]}
 
 
 def test_up_on_a_port_in_use_starts_nothing(taken: int, tmp_path: Path) -> None:

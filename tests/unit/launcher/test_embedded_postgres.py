@@ -193,12 +193,20 @@ def test_an_orphan_is_ended_and_replaced(home: Path) -> None:
 
 
 def test_a_crash_within_initdb_leaves_nothing_that_is_taken_for_data(home: Path) -> None:
-    (home / "data.new").mkdir()
-    (home / "data.new" / "PG_VERSION").write_text("18")
     (home / "data").mkdir()
     (home / "data" / "PG_VERSION").write_text("18")
     with EmbeddedPostgres(home, profile=THROW_AWAY) as server:
         assert (server.data / "global").is_dir()
+
+
+def test_another_server_on_the_port_is_not_taken_for_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one answers; ours cannot listen, says so and ends."""
+    with EmbeddedPostgres(home / "other", profile=THROW_AWAY) as other:
+        port = int(other.dsn().rsplit(":", 1)[1].split("/")[0])
+        looks = iter([True, False])  # free when we look, taken a moment later
+        monkeypatch.setattr("services.embedded_postgres.server.port_is_free", lambda _port: next(looks))
+        with pytest.raises(PostgresFailedError, match=f"Port {port} is in use"):
+            EmbeddedPostgres(home / "ours", port=port, profile=THROW_AWAY).start()
 
 
 def test_a_port_in_use_is_named(home: Path) -> None:
@@ -224,6 +232,13 @@ def test_what_the_server_said_last_is_in_the_error(home: Path) -> None:
     broken.write_text("no_such_setting = on\n")
     with pytest.raises(PostgresFailedError, match="no_such_setting"):
         EmbeddedPostgres(home, profile=THROW_AWAY).start()
+
+
+def test_nothing_of_ours_is_handed_to_another_account() -> None:
+    options = account.popen_options(account.Account(65534, 65534))
+    assert (options["user"], options["group"], options["extra_groups"]) == (65534, 65534, [])
+    assert options["cwd"] == "/"
+    assert not {name for name in options["env"] if name.startswith("PG")}
 
 
 @pytest.mark.skipif(not AS_ROOT, reason="needs root")

@@ -17,7 +17,6 @@ import pytest
 from services import child as child_module
 from services.child import ChildFailedError
 from services.links import Cut
-from services.processes import port_is_free
 from services.servers import SERVICES
 from services.system import Plan, System, free_ports
 
@@ -174,13 +173,23 @@ async def test_a_service_that_dies_while_starting_is_named_with_its_last_words(t
             pass
 
 
-async def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path) -> None:
+async def test_a_start_that_fails_leaves_nothing_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(tmp_path, behaviour="well")
     broken = replace(plan, command=lambda s: (sys.executable, str(STUB), s, "dies" if s == "teams" else "slow"))
+    failing = System(broken)
+    started: list[int] = []
+    spawn = child_module.Child.spawn
+
+    def remembering(child: child_module.Child) -> None:
+        spawn(child)
+        started.append(child.pid)
+
+    monkeypatch.setattr(child_module.Child, "spawn", remembering)
     with pytest.raises(ChildFailedError, match="teams ended"):
-        async with System(broken):
+        async with failing:
             pass
-    assert all(port_is_free(port) for ports in plan.ports.values() for port in ports)
+    assert len(started) == 3
+    assert not any(is_running(pid) for pid in started)
 
 
 async def test_one_that_is_never_ready_is_given_up_with_what_readyz_said(tmp_path: Path) -> None:
