@@ -6,7 +6,7 @@ flight waits on that row. Keys last 24 h.
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -109,7 +109,9 @@ def once(
 
 
 OnceOnly = Annotated[Once, Depends(once)]
-PROBLEM: Final = {KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY)}
+PROBLEM: Final[Mapping[type[Refusal], tuple[str, HTTPStatus]]] = {
+    KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY)
+}
 
 
 async def forget_old_keys(db: Database, table: Table) -> None:

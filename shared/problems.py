@@ -35,7 +35,7 @@ _ALWAYS: Final = (401, 403, 405, 413, 422, 503)
 _DATA_ERROR: Final = "22"  # SQLSTATE class 22: the value itself cannot be stored
 _PASSING: Final = (OperationalError, InterfaceError, SQLAlchemyTimeoutError)
 _PASSING_STATES: Final = ("08", "25006", "25P03", "28", "3D", "40", "53", "55", "57", "58")
-"""Lost connections, a read-only standby, idle too long, not let in, no such database, deadlocks, no resources, locks, cancelled or shut down, the disk."""
+"""Lost connections, a standby, idle too long, no entry, no such database, deadlocks, resources, locks, shutting down, the disk."""
 
 
 class InvalidField(BaseModel):

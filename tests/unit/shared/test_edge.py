@@ -69,7 +69,7 @@ async def send(content: bytes | AsyncIterator[bytes], path: str = "/echo", metho
         (b'{"more": ' + b"[" * 40 + b"]" * 40 + b"}", None),
         (b'{"more": ' + b"[" * 30_000 + b"]" * 30_000 + b"}", None),
         (b'{"text": "\xff\xfe"}', ""),
-        (b'{"text": "\xed\xa0\x80"}', ""),
+        (b'{"text": "\xed\xa0\x80"}', "/text"),
         (b'{"text": ', None),
         (b"", ""),
         (b"[]", ""),
