@@ -1,6 +1,7 @@
 """One replica of one service as a child process: start it, know when it is ready, stop, kill or freeze it."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -18,6 +19,7 @@ READY_WITHIN_S: Final = 40.0
 STOP_WITHIN_S: Final = 5.0
 """A service is safe to kill at any instant, so nobody waits long for it."""
 _POLL_S: Final = 0.03
+_LAST_OF_TRACEBACK: Final = 6
 
 
 class ChildFailedError(RuntimeError):
@@ -98,10 +100,10 @@ class Child:
             f"{self.name} was not ready within {within_s:.0f} s; /readyz: {said}\n{self.last_words()}"
         )
 
-    def last_words(self, lines: int = 15) -> str:
-        """Return the end of its log."""
-        text = self.log.read_bytes()[-20_000:].decode(errors="replace") if self.log.exists() else ""
-        return "\n".join(text.splitlines()[-lines:])
+    def last_words(self, lines: int = 12) -> str:
+        """Return the end of its log for a person: of each line of JSON what happened, of a traceback how it ended."""
+        text = self.log.read_bytes()[-50_000:].decode(errors="replace") if self.log.exists() else ""
+        return "\n".join(_in_words(line) for line in text.splitlines()[-lines:])
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash would, and return when it is gone."""
@@ -133,3 +135,13 @@ class Child:
         if self._paused:
             os.kill(self.pid, signal.SIGCONT)
             self._paused = False
+
+
+def _in_words(line: str) -> str:
+    try:
+        entry = json.loads(line)
+        said = "\n".join(str(entry[key]) for key in ("event", "detail", "exception") if key in entry)
+    except (ValueError, TypeError):
+        return line
+    whole = said.strip().splitlines()
+    return "\n".join(whole if "Traceback" not in said else whole[-_LAST_OF_TRACEBACK:])

@@ -24,7 +24,7 @@ from services.replay.clock import SystemClock
 from services.servers import SERVICES, Server, as_text, one_server, servers
 from services.system import Plan, System
 from services.tablets import Tablets
-from services.time_rate import arrange_clock
+from services.time_rate import arrange_clock, end_of_fast_time
 
 _WAYS_TO_STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S: Final = 0.2
@@ -170,9 +170,13 @@ class _Up:
             self._say_migrated(migrated)
             logins = {service: done.login_dsn for service, done in migrated.items()}
             clock = await self._arrange_clock(logins)
-            async with System(replace(self._plan, dsns=logins)) as system:
-                self._told(f"intake, dispatch and teams answer ({self._options.replicas} of each)")
-                return await self._with(system, logins["intake"], clock)
+            try:
+                async with System(replace(self._plan, dsns=logins)) as system:
+                    self._told(f"intake, dispatch and teams answer ({self._options.replicas} of each)")
+                    return await self._with(system, logins["intake"], clock)
+            finally:
+                if self._options.time_rate != 1.0:
+                    await end_of_fast_time(self._plan.admins, logins)
         except asyncio.CancelledError:
             if not stopping.is_set():
                 raise

@@ -19,16 +19,25 @@ async def arrange_clock(admins: Mapping[str, str], logins: Mapping[str, str], ra
     again, whatever it was.
     """
     ahead = max([await _ahead(logins[service], service) for service in SERVICES], default=timedelta(0))
-    offset = ahead if rate != 1.0 and ahead > _WORTH_SAYING else timedelta(0)
+    if rate != 1.0 or ahead:
+        offset = ahead if rate != 1.0 and ahead > _WORTH_SAYING else timedelta(0)
+        await _set_clocks(admins, rate, offset)
+    return ahead if ahead > _WORTH_SAYING else timedelta(0)
+
+
+async def end_of_fast_time(admins: Mapping[str, str], logins: Mapping[str, str]) -> None:
+    """Let time run at the real pace from where it stands: nobody is there any more for whom it should hurry."""
+    await _set_clocks(admins, 1.0, max([await _ahead(logins[service], service) for service in SERVICES]))
+
+
+async def _set_clocks(admins: Mapping[str, str], rate: float, offset: timedelta) -> None:
     anchor: str | None = None
     for service in SERVICES:
         connection = await asyncpg.connect(admins[service])
         try:
-            if rate != 1.0 or ahead:
-                anchor = await set_clock(connection, service, rate=rate, offset=offset, anchor=anchor)
+            anchor = await set_clock(connection, service, rate=rate, offset=offset, anchor=anchor)
         finally:
             await connection.close()
-    return ahead if ahead > _WORTH_SAYING else timedelta(0)
 
 
 async def _ahead(login: str, service: str) -> timedelta:
