@@ -278,6 +278,7 @@ def application(
     )
     problems.install(app, table)
     app.add_middleware(BodyLimit, from_services=from_services)
+    app.add_middleware(docs_pages.SelfContained)
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

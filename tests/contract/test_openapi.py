@@ -209,7 +209,13 @@ ASSET = re.compile(
 async def test_the_pages_of_the_api_load_everything_from_the_service_itself(service: str, page: str) -> None:
     transport = httpx2.ASGITransport(app=app_of(service))
     async with httpx2.AsyncClient(transport=transport, base_url="http://service.test") as client:
-        html = (await client.get(page)).text
+        shown = await client.get(page)
+        policy = dict(part.split(" ", 1) for part in shown.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'self'"
+        assert not re.search(r"https?:|\*", shown.headers["content-security-policy"]), (
+            "and what scripts would fetch, browsers do not"
+        )
+        html = shown.text
         wanted = [next(filter(None, found)) for found in ASSET.findall(html)]
         scripts = [url for url in wanted if url.endswith(".js")]
         assert scripts
