@@ -16,6 +16,7 @@ from services.intake.domain.triage.model import (
     Fact,
     PlaceStatus,
     Reason,
+    RecommendedResponse,
     Statement,
 )
 from services.intake.domain.triage.protocol import CodeEntry, CodeVerdict, Matter, Protocol, Rule, normal_code
@@ -149,8 +150,8 @@ class _StatementReader:
         if entry is None:
             self._speak("code_unknown", "call_type_code", words)
         elif entry.verdict is CodeVerdict.NEVER:
-            rule = {"ems_fire": "code_never_ems_fire"}.get(entry.response, "code_never")
-            self._speak(rule, "call_type_code", words)
+            medical = entry.response is RecommendedResponse.EMS_FIRE
+            self._speak("code_never_ems_fire" if medical else "code_never", "call_type_code", words)
         elif entry.verdict is CodeVerdict.REVIEW:
             self._speak("code_review", "call_type_code", words)
         if not self.statement.linked:
@@ -224,23 +225,21 @@ class _StatementReader:
         limits = self.protocol.limits
         signals = {signal for reading in readings.values() for signal in reading.signals}
         gathering = (entry is not None and entry.gathering) or "gathering" in signals
-        numbers = [(number, name, words) for name, reading in readings.items() for number, words in reading.people]
+        counted = [(count, name, words) for name, reading in readings.items() for count, words in reading.people]
         parties = self.statement.answers.get("parties")
-        counted = [(n, name, words) for n, name, words in numbers if not isinstance(n, bool)]
         if isinstance(parties, int) and not isinstance(parties, bool):
-            number = str(parties)
-            counted.append((parties, "answers", Words(number, 0, len(number))))
-        for number, name, words in counted:
-            if number >= limits.people_at_gathering:
+            counted.append((parties, "answers", Words(str(parties), 0, len(str(parties)))))
+        for count, name, words in counted:
+            if count >= limits.people_at_gathering:
                 self._speak("crowd_large", name, words)
-            elif number > limits.people_in_quarrel and not gathering:
+            elif count > limits.people_in_quarrel and not gathering:
                 self._speak("crowd_in_quarrel", name, words)
             if not self.statement.linked and not gathering:
-                self.case.people = max(self.case.people, number)
+                self.case.people = max(self.case.people, count)
 
     def _learn_matter(self, readings: Mapping[str, Reading], entry: CodeEntry | None) -> None:
         if (entry is not None and entry.matter is not Matter.OPEN) or any(
-            "conflict" in reading.signals for reading in readings.values()
+            "conflict" in reading.signals for name, reading in readings.items() if name != "answers"
         ):
             self.case.conflict_known = True
 

@@ -38,6 +38,8 @@ class Rule:
     """The fact to ask about next."""
     fact: str | None = None
     """The answer that it contradicts when that answer is `no`."""
+    hides: bool = False
+    """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 
@@ -146,6 +148,7 @@ SYSTEM_RULES: Final = (
     "language_unsupported",
     "location_unknown",
     "code_never",
+    "code_never_ems_fire",
     "code_review",
     "code_unknown",
     "no_conflict_found",

@@ -181,7 +181,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -222,6 +222,7 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         co_response=read("co_response", _Key.flag, otherwise=False),
         ask=read("ask", _Key.fact, None),
         fact=read("fact", _Key.fact, None),
+        hides=read("hides", _Key.flag, otherwise=False),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 

@@ -66,13 +66,20 @@ def read(text: str, protocol: Protocol, *, is_call_type: bool = False) -> Readin
     tokens = tokenize(text)
     found = _Found(tokens, protocol)
     denials = _Denials(tokens, found, protocol.joins)
-    hidden = _Hidden([*found.spans(Role.FIGURE), *found.spans(Role.UNKNOWN), *(d.span for d in denials.hiding)])
+    plain = [*denials.undoubted(Role.FIGURE), *found.spans(Role.UNKNOWN), *(d.span for d in denials.hiding)]
+    speaking = [
+        (match, protocol.rules[found.owner(match).name])
+        for match in found.of(Role.RULE)
+        if is_call_type or not protocol.rules[found.owner(match).name].call_type_only
+    ]
+    said_for_them = [_Span(match.first, match.last) for match, rule in speaking if rule.hides]
+    hidden_from_hiding, hidden = _Hidden(plain), _Hidden([*plain, *said_for_them])
     quote = _Quoter(text, tokens)
 
     findings = [
-        Finding(found.owner(match).name, quote(match.first, match.last))
-        for match in found.of(Role.RULE)
-        if not hidden.covers(match) and (is_call_type or not protocol.rules[found.owner(match).name].call_type_only)
+        Finding(rule.id, quote(match.first, match.last))
+        for match, rule in speaking
+        if not (hidden_from_hiding if rule.hides else hidden).covers(match)
     ]
     findings += [Finding("denial_with_exception", quote(*span)) for span in denials.excepted]
     findings += [Finding("denied_by_accused", quote(*denial.span)) for denial in denials.by_accused]
@@ -204,6 +211,10 @@ class _Denials:
                     break
                 governed.add(at)
         return frozenset(governed)
+
+    def undoubted(self, role: Role) -> Iterator[_Span]:
+        """Yield the phrases of `role` that no doubt governs: "cannot say there is no fire" hides no fire."""
+        return (span for span in self._found.spans(role) if span.first not in self._doubted)
 
     def _stated(self) -> Iterator[_Denial]:
         """Yield the denials as they are worded, lists whole."""
