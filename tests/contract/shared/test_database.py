@@ -47,6 +47,22 @@ async def test_effects_run_after_the_commit_and_never_without_one(teams_db: Data
         assert (await unit.conn.execute(select(alert.c.kind))).scalars().all() == ["a"]
 
 
+async def test_a_commit_that_fails_has_no_effect(teams_db: Database) -> None:
+    seen: list[str] = []
+
+    async def lost_before_the_commit() -> None:
+        async with teams_db.transaction() as unit:
+            await unit.conn.execute(alert.insert().values(**row("a")))
+            unit.then(lambda: seen.append("never"))
+            mine = await unit.conn.scalar(text("SELECT pg_backend_pid()"))
+            await teams_db.scalar(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": mine})
+
+    with pytest.raises((DBAPIError, OSError)):
+        await lost_before_the_commit()
+    assert seen == []
+    assert await teams_db.scalar(select(alert.c.kind)) is None
+
+
 async def test_a_statement_that_commits_by_itself_has_its_effect_though_the_caller_is_refused(
     teams_db: Database,
 ) -> None:
@@ -109,6 +125,20 @@ async def test_a_step_back_of_over_5_s_is_seen_by_exactly_one_replica(
     (step,) = [step for step in steps if step]
     assert timedelta(seconds=ahead_s - 2) < step <= timedelta(seconds=ahead_s)
     assert await watch(teams_db) == timedelta(0)
+
+
+async def test_a_replica_that_looks_while_another_moves_the_deadlines_waits_and_sees_no_step(
+    teams_db: Database, fresh_database: pg.Clone
+) -> None:
+    await watch(teams_db)
+    async with pg.connected(fresh_database.admin) as admin:
+        await latest_in(admin, timedelta(hours=1))
+    async with teams_db.transaction() as moving:
+        assert await stepped_back(moving.conn, clock_watch)
+        other = asyncio.create_task(watch(teams_db))
+        await asyncio.sleep(0.2)
+        assert not other.done()
+    assert await other == timedelta(0)
 
 
 async def test_a_small_step_back_is_none_and_does_not_lower_the_latest_time(

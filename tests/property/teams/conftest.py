@@ -1,0 +1,5 @@
+"""The teams service on a real PostgreSQL, as the contract tests have it."""
+
+from tests.contract.teams.conftest import api, app
+
+__all__ = ["api", "app"]
