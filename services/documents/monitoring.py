@@ -35,6 +35,10 @@ DO: Final[Mapping[str, str]] = {
     "co_response_awaited": "Ask the call center for the police unit that was to be staged.",
     "review_awaited": "Find a reviewer, or review the call yourself: a crew is waiting at a distance.",
     "waiting_long": "Look at the candidates; assign a team by hand, or recall the call now rather than later.",
+    "safety_link_down": 'Get intake, or the link to it, back. Tablets show "stop short, link lost" until it is heard again.',
+    "hold_lost": "Look at what else the team has been given: it is out on a call and teams does not keep it for that.",
+    "past_shift": "Ask the crew how long it will be, and its provider for relief.",
+    "no_longer_fits": "Look whether the crew should go on: new facts ask for another kind of team or another language.",
     "held_while_off_duty": "Phone the crew: the team has live work and says that it rests or has gone home.",
 }
 

@@ -69,6 +69,16 @@ WORDS: Final[Mapping[str, Words]] = {
         "Others moved the call several times while the request was decided; nothing was done.",
         "Send the same again.",
     ),
+    "disqualified": Words(
+        "A disqualifying fact stands against sending civilians; `reasons` name it. No reviewer may set it aside.",
+        "Return the call (`decision: return`), or send an update that shows the fact to be about something else.",
+    ),
+    "nothing-to-acknowledge": Words(
+        "The call is neither returned nor has it an unread notice by that id.", "Read the call; somebody may have acknowledged it."
+    ),
+    "nothing-to-review": Words(
+        "No review of this call is open: it was decided, or has ended.", "Drop it from the queue and read the next one."
+    ),
     "illegal-transition": Words(
         "What is asked is not possible from the present status, which the members name with what is legal now.",
         "Show the new status and offer only `actions`. A tablet drops the queued action; the truth has overtaken it.",

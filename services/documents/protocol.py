@@ -1,8 +1,9 @@
 """docs/protocol.md: the newest triage protocol, for those who have to approve it."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from services.documents.words import page as whole_page
 from services.documents.words import table
@@ -10,7 +11,7 @@ from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.protocol import CodeVerdict, Protocol, Rule
 from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
 
-_SHOWN: Final = 5
+_SHOWN: Final = 4
 _LANGUAGES: Final = (("en", "English"), ("es", "Spanish"))
 _EFFECTS: Final[Mapping[Effect, tuple[str, str]]] = {
     Effect.UNSAFE: (
@@ -44,8 +45,7 @@ def newest() -> Protocol:
 def page() -> str:
     """Return the page."""
     protocol = newest()
-    phrases = _phrases(protocol.document)
-    blocks = [_head(protocol), *_rules(protocol, phrases), *_answers(protocol), *_codes(protocol), *_limits(protocol)]
+    blocks = [_head(protocol), *_rules(protocol), *_answers(protocol), *_codes(protocol), *_limits(protocol)]
     return whole_page(
         "The triage protocol", "`services/intake/domain/triage/protocols/`", *blocks, *_questions(protocol), _PRINCIPLES
     )
@@ -61,29 +61,49 @@ def _head(protocol: Protocol) -> str:
     ])  # fmt: skip
 
 
-def _phrases(document: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the phrases of each rule as the file lists them, both languages together."""
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for rule in document["rules"]:
-        for tag, _ in _LANGUAGES:
-            found[rule["id"]] += rule.get(tag) or []
-    return dict(found)
-
-
-def _rules(protocol: Protocol, phrases: Mapping[str, Sequence[str]]) -> Iterable[str]:
+def _rules(protocol: Protocol) -> Iterable[str]:
+    listed = {rule["id"]: rule for rule in protocol.document["rules"]}
+    classes: Mapping[str, Sequence[str]] = protocol.document["classes"]
     for effect, (title, means) in _EFFECTS.items():
         rules = [rule for rule in protocol.rules.values() if rule.effect is effect]
-        if not rules:
+        if rules:
+            rows = [
+                (
+                    f"`{rule.id}`",
+                    rule.explanation,
+                    *(_heard(listed.get(rule.id, {}).get(tag) or (), classes) for tag, _ in _LANGUAGES),
+                    _sent(rule),
+                )
+                for rule in rules
+            ]
+            yield f"## {title}"
+            yield means
+            yield table(
+                ("rule", "why", *(f"{name} words, such as" for _, name in _LANGUAGES), "who should go instead"), rows
+            )
+
+
+def _heard(phrases: Sequence[str], classes: Mapping[str, Sequence[str]]) -> str:
+    """Return some of the phrases as people would say them, and how many there are."""
+    said = list(dict.fromkeys(spoken(phrase, classes) for phrase in phrases))
+    shown = ", ".join(f"*{words}*" for words in said[:_SHOWN])
+    return f"{shown} and {len(phrases) - _SHOWN} more patterns" if len(phrases) > _SHOWN else shown
+
+
+def spoken(phrase: str, classes: Mapping[str, Sequence[str]]) -> str:
+    """Return one way to say a phrase: the first word of each place, without what may be left out."""
+    words = []
+    for place in re.findall(r"\[[^\]]*\]|\S+", phrase):
+        if place.startswith("["):
             continue
-        rows = [(f"`{rule.id}`", rule.explanation, _heard(phrases.get(rule.id, ())), _sent(rule)) for rule in rules]
-        yield f"## {title}"
-        yield means
-        yield table(("rule", "why", "words, among others", "who should go instead"), rows)
-
-
-def _heard(listed: Sequence[str]) -> str:
-    shown = ", ".join(f"`{phrase}`" for phrase in listed[:_SHOWN])
-    return f"{shown} and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else shown
+        if re.fullmatch(r"\.\.\d+", place):
+            words.append("…")
+            continue
+        first = place.split("|")[0]
+        while first.startswith("$"):
+            first = classes[first[1:]][0].split()[0].split("|")[0]
+        words.append(first.replace("*", "…"))
+    return " ".join(words)
 
 
 def _sent(rule: Rule) -> str:
