@@ -76,15 +76,16 @@ class Phase(Part):
     starts_at: Share
     """As a share of the span of the calls."""
     lasts_min: Annotated[float, Field(gt=0)]
+    at_most: Share = 0.12
+    """As a share of the span: a short file is not all trouble."""
     teams_left: Annotated[int, Field(ge=0)] = 0
     """For `few_teams`: how many stay on duty."""
     disciplines: tuple[str, ...] = ()
     """For `off_duty`: teams that have one of these; empty means all."""
 
-    @property
-    def lasts(self) -> timedelta:
-        """How long it goes on."""
-        return timedelta(minutes=self.lasts_min)
+    def lasts(self, span: timedelta) -> timedelta:
+        """Return how long it goes on when the calls take `span`."""
+        return min(timedelta(minutes=self.lasts_min), span * self.at_most)
 
 
 class PlanChange(Part):

@@ -135,7 +135,7 @@ class _History:
                 if action == "recall" and row.get("reason"):
                     found[f"recalled: {row['reason']}"] += 1
             elif row.get("service") == "intake" and action == "reviewed":
-                found[f"reviewed: {row.get('reason') or row.get('to')}"] += 1
+                found[f"reviewed: {(row.get('detail') or {}).get('decision')}"] += 1
         return found
 
 

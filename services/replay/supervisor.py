@@ -29,7 +29,11 @@ class Phases:
     def on(self) -> list[Phase]:
         """Return the phases that are on now."""
         since = self.clock.now() - self.began
-        return [phase for phase in self.phases if timedelta(0) <= since - self.span * phase.starts_at < phase.lasts]
+        return [
+            phase
+            for phase in self.phases
+            if timedelta(0) <= since - self.span * phase.starts_at < phase.lasts(self.span)
+        ]
 
     def reviewers_absent(self) -> bool:
         """Whether nobody reads the review queue now."""
@@ -38,11 +42,6 @@ class Phases:
     def nobody_answers(self) -> bool:
         """Whether no crew accepts now."""
         return any(phase.what == "nobody_answers" for phase in self.on())
-
-    def over(self) -> bool:
-        """Whether no phase is on now or will come."""
-        since = self.clock.now() - self.began
-        return all(since >= self.span * phase.starts_at + phase.lasts for phase in self.phases)
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +56,7 @@ class Supervisor:
     """By team id: `disciplines` and the `crew` on duty when the replay began."""
     did: Counter[str] = field(default_factory=Counter)
     _away: dict[str, bool] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)
     _plans: dict[str, Any] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -92,8 +92,10 @@ class Supervisor:
             if answer.ok:
                 self._away[team] = wanted
                 self.did["teams sent off duty" if wanted else "teams back on duty"] += 1
-            elif answer.status == 409:
-                self.did["off duty refused: the team has work"] += 1  # asked again at the next look
+                self._refused.discard(team)
+            elif answer.status == 409 and team not in self._refused:
+                self._refused.add(team)  # it is asked again at each look until its work is done
+                self.did["off duty refused: the team has work"] += 1
 
     async def begin(self, plans: Sequence[PlanChange]) -> None:
         """Put the script's plans in force; what was in force before is kept for `end`."""
@@ -116,7 +118,7 @@ class Supervisor:
         return body
 
     async def _put(self, path: str, rules: Any, where: str) -> bool:
-        body = {"plan": rules, "approved_by": "Simulated by a replay", "effective_at": None}
+        body = {"plan": rules, "approved_by": "Simulated by a replay"}
         answer = await self.api.insist("intake", "PUT", path, token=self.token, json=body)
         self.did[f"plan of {where}: " + ("changed" if answer.ok else f"refused {answer.status}")] += 1
         return answer.ok
@@ -125,7 +127,7 @@ class Supervisor:
         """Bring every team back that was sent off duty, and put the plans back."""
         await self._arrange(set())
         for path, before in self._plans.items():
-            await self._put(path, before.get("plan", before), path.split("/")[3])
+            await self._put(path, before["plan"], path.split("/")[3])
         self._plans.clear()
 
 
