@@ -79,23 +79,23 @@ CASES: Final = (
         {
             "call_type_code": "415J",
             "call_type_text": "YOUTH DISTURBANCE",
-            "narrative": "Two groups of teens arguing at the park over a rumor. Verbal only. No weapons, no threats, "
-            "nobody hurt.",
+            "narrative": "Two groups of teens arguing on the basketball court about whose turn it is. Verbal only. "
+            "No weapons, no threats, nobody hurt.",
             "language": "en",
-            "answers": _answers(suspect_on_scene="yes", relationship="acquaintance", parties=8, location_type="park"),
-            "location": {"lat_deg": 33.9425, "lon_deg": -118.2420, "accuracy_m": 50, "address": "Watts"},
+            "answers": _answers(suspect_on_scene="yes", parties=8),
+            "location": {"lat_deg": 33.9425, "lon_deg": -118.2420, "accuracy_m": 50, "address": "E 103rd St"},
         },
     ),
     Case(
-        "A painted wall, days later",
+        "A painted garage, a week later",
         "restorative_justice",
         {
-            "call_type_code": "594R",
-            "call_type_text": "VANDALISM REPORT",
-            "narrative": "RP found graffiti on shop wall last week, knows the teen, wants to talk with the family. "
-            "Nobody hurt, no threats.",
+            "call_type_code": "594",
+            "call_type_text": "VANDALISM",
+            "narrative": "Neighbor's son painted on the garage last week and admitted it. RP wants to talk with the "
+            "family about repair. Nobody hurt, no threats.",
             "language": "en",
-            "answers": _answers(suspect_on_scene="no", relationship="acquaintance", parties=2),
+            "answers": _answers(suspect_on_scene="no", relationship="neighbor", parties=2),
             "location": {"lat_deg": 34.0776, "lon_deg": -118.2606, "accuracy_m": 30, "address": "Echo Park Av"},
         },
     ),
@@ -221,7 +221,7 @@ class _Proof:
         path, etag = f"/v1/teams/{team_id}/assignments", None
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            answer = await self._api.poll("dispatch", path, token=token, wait_s=_LONG_POLL_S, etag=etag)
+            answer = await self._look("dispatch", path, token, etag)
             if answer.status == 200:
                 etag = answer.etag
                 for item in answer.body["items"]:
@@ -231,6 +231,12 @@ class _Proof:
             elif answer.status != 304:
                 await asyncio.sleep(0.1)
         raise ProofFailedError("the offer never reached the team's tablet")
+
+    async def _look(self, service: str, path: str, token: str, etag: str | None) -> Answer:
+        """Return what is there now or, when that is what `etag` says, what comes next: else the change just made is missed."""
+        if etag is None:
+            return await self._api.insist(service, "GET", path, token=token)
+        return await self._api.poll(service, path, token=token, wait_s=_LONG_POLL_S, etag=etag)
 
     async def _until_closed(self) -> None:
         call = await self._until(lambda call: call["status"] == "closed", "closed")
@@ -247,7 +253,7 @@ class _Proof:
             if time.monotonic() > deadline:
                 raise ProofFailedError(f"waited for {what} for {PATIENCE_S:.0f} s; the call is {self._call['status']}")
             path = f"/v1/calls/{self._call['id']}"
-            answer = await self._api.poll("intake", path, token=self._tokens.cad, wait_s=_LONG_POLL_S, etag=etag)
+            answer = await self._look("intake", path, self._tokens.cad, etag)
             if answer.status == 200:
                 self._call, etag = answer.body, answer.etag
             elif answer.status != 304:

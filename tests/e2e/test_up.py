@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
+from sqlalchemy.engine import make_url
 
 from services.processes import port_is_free
+from tests.pg import SECRET
 
 READY_WITHIN_S = 90.0
 """Generous: the machine may be busy. The figures that we promise are measured by hand and stand in docs/operations.md."""
@@ -26,7 +29,7 @@ READY_WITHIN_S = 90.0
 class Up:
     """A running `commonground up`, and every process below it that was ever seen."""
 
-    def __init__(self, home: Path, port_base: int, *options: str) -> None:
+    def __init__(self, home: Path, port_base: int, *options: str, **environment: str) -> None:
         command = [
             sys.executable,
             "-m",
@@ -42,7 +45,9 @@ class Up:
             name: value for name, value in os.environ.items() if "DATABASE" not in name and "COMMONGROUND" not in name
         }
         self.home = home
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=kept)
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=kept | environment
+        )
         self.lines: list[str] = []
         self.family: set[int] = set()
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -116,8 +121,8 @@ def eventually(holds: Callable[[], bool], within_s: float = 20.0) -> bool:
 
 @pytest.fixture
 def port_base() -> int:
-    """Three free ports in a row."""
-    return next(base for base in range(21000, 31000, 37) if all(port_is_free(base + place) for place in (1, 2, 3)))
+    """Free ports in a row, for two replicas of each service."""
+    return next(base for base in range(21000, 31000, 37) if all(port_is_free(base + place) for place in range(1, 7)))
 
 
 @pytest.fixture
@@ -125,8 +130,8 @@ def start(tmp_path: Path, port_base: int) -> Iterator[Callable[..., Up]]:
     """Starts `up` in a folder that pytest closes to other accounts; as root that is the case of a closed clone."""
     started: list[Up] = []
 
-    def one(*options: str) -> Up:
-        started.append(Up(tmp_path / ".commonground", port_base, *options))
+    def one(*options: str, **environment: str) -> Up:
+        started.append(Up(tmp_path / ".commonground", port_base, *options, **environment))
         return started[-1]
 
     yield one
@@ -141,7 +146,7 @@ def start(tmp_path: Path, port_base: int) -> Iterator[Callable[..., Up]]:
             shutil.rmtree(place)
 
 
-PROVED = ("✓ Neighbors argue", "✓ Two groups of young people", "✓ A painted wall", "✓ An argument with a knife")
+PROVED = ("✓ Neighbors argue", "✓ Two groups of young people", "✓ A painted garage", "✓ An argument with a knife")
 
 
 def test_from_nothing_to_a_proof_and_then_again_with_the_same_data(start: Callable[..., Up]) -> None:
@@ -275,6 +280,16 @@ def test_time_can_run_faster_and_is_real_again_afterwards(start: Callable[..., U
     real = start("--once")
     assert real.ends() == 0, real.said
     assert "it is real again" in real.said
+
+
+def test_it_runs_on_a_server_of_the_users_own(start: Callable[..., Up], postgres_dsn: str) -> None:
+    """The database does not exist yet, and the embedded PostgreSQL is not touched."""
+    url = make_url(postgres_dsn).set(database=f"own_{uuid4().hex}").render_as_string(hide_password=False)
+    up = start("--once", "--replicas", "2", DATABASE_URL=url, COMMONGROUND_SECRET=SECRET)
+    assert up.ends() == 0, up.said
+    assert "(2 of each)" in up.said
+    assert not (up.home / "postgres").exists()
+    assert not (up.home / "secret").exists()
 
 
 def command_of(pid: int) -> str:

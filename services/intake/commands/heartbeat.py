@@ -18,6 +18,7 @@ log = structlog.get_logger(__name__)
 SILENT: Final = "dispatch_silent"
 RESTORED: Final = "dispatch_restored"
 _ALERT_AFTER: Final = timedelta(seconds=10)
+_OLD_ECHO: Final = timedelta(seconds=15)
 
 
 async def beat(db: Database, desk: Desk, dispatch: Dispatch) -> bool:
@@ -38,7 +39,8 @@ async def beat(db: Database, desk: Desk, dispatch: Dispatch) -> bool:
         closed = await quiet(unit.conn, "dispatch", SILENT, RESTORED)
         if closed:
             desk.tell_alerts(unit)
-    return False
+    # Dispatch hears us only by a fresh echo: after a start or a silence it need not wait a whole period for one.
+    return known.echo is None or answer.as_of - known.echo > _OLD_ECHO
 
 
 async def _silent(db: Database, desk: Desk) -> None:
