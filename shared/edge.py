@@ -170,7 +170,8 @@ async def long_poll(
             if not unchanged or left <= 0:
                 break
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), min(left, RECHECK_S))
+                async with asyncio.timeout(min(left, RECHECK_S)):
+                    await news.wait()
     headers = {"ETag": tag, "Cache-Control": "no-store"}
     if knows(known, tag):
         return Response(status_code=304, headers=headers)

@@ -53,4 +53,6 @@ class Loop:
             if again:
                 continue
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), self.period_s)
+                # not wait_for: before Python 3.12 it swallows a cancellation that comes with the poke, and `stop` hangs
+                async with asyncio.timeout(self.period_s):
+                    await self._poked.wait()

@@ -47,7 +47,8 @@ class Hub:
         """
         async with self.listening(key) as news:
             with suppress(TimeoutError):
-                await asyncio.wait_for(news.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await news.wait()
             return news.is_set()
 
     @asynccontextmanager
