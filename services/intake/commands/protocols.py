@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ class Protocols:
 
         Raises ProtocolInvalid for a file that breaks its form, ProtocolChanged for one that was edited under its version.
         """
-        found = await asyncio.to_thread(lambda: [load_protocol(path) for path in sorted(folder.glob("*.yaml"))])
+        found = await asyncio.to_thread(lambda: [_from_file(path) for path in sorted(folder.glob("*.yaml"))])
         for protocol in found:
             await _register(db, protocol)
             self.add(protocol)
@@ -82,6 +83,12 @@ class Protocols:
                 self.add(await asyncio.to_thread(parse_protocol, document))
             except (ProtocolInvalid, ValueError, TypeError, KeyError) as error:
                 log.warning("protocol.unreadable", version=version, error=type(error).__name__)
+
+
+@cache
+def _from_file(path: Path) -> Protocol:
+    """Return the protocol of a file; a file is read once, because a version is never edited."""
+    return load_protocol(path)
 
 
 async def _register(db: Database, protocol: Protocol) -> None:

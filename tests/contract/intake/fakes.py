@@ -15,6 +15,7 @@ class FakeDispatch:
 
     def __init__(self) -> None:
         self.silent = False
+        self.tries = 0
         self.wishes: list[WishToSend] = []
         self.beats: list[Heartbeat] = []
         self.views: dict[UUID, Progress] = {}
@@ -26,6 +27,7 @@ class FakeDispatch:
             raise PeerSilentError("told to be silent")
 
     async def put_wish(self, wish: WishToSend) -> Progress:
+        self.tries += 1
         self._listen()
         self.wishes.append(wish)
         self.applied += 1

@@ -1,0 +1,159 @@
+"""Neighborhoods and plans over HTTP, and importing a layer."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.intake.commands.neighborhoods import import_file, replace_layer, slug_of
+from services.intake.domain.geography import LayerInvalidError
+from services.starter_city.cells import feature_collection
+from shared.auth import Role
+from tests.contract.intake.conftest import DENIED, Intake, safe_report
+
+PLAN = "/v1/neighborhoods/boyle-heights/plan"
+
+
+def square(name: str, west: float, **properties: Any) -> dict[str, Any]:
+    ring = [[west, 0], [west + 1, 0], [west + 1, 1], [west, 1], [west, 0]]
+    return {
+        "type": "Feature",
+        "properties": {"name": name, **properties},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
+def layer(*features: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+async def test_the_city_is_geojson_and_a_point_finds_its_neighborhood(intake: Intake) -> None:
+    everything = (await intake.get("/v1/neighborhoods")).json()
+    assert (everything["type"], len(everything["features"])) == ("FeatureCollection", 114)
+    assert everything["features"][0]["properties"]["approximate"] is True
+    [found] = (await intake.get("/v1/neighborhoods?lat=34.0443&lon=-118.2106")).json()["features"]
+    assert found["properties"]["slug"] == "boyle-heights"
+    assert (await intake.get("/v1/neighborhoods?lat=40&lon=-74")).json()["features"] == []
+    assert (await intake.get("/v1/neighborhoods?lat=40")).status_code == 422
+    assert (await intake.get("/v1/neighborhoods?lat=nan&lon=1")).status_code == 422
+
+
+async def test_importing_the_same_layer_again_changes_nothing(intake: Intake) -> None:
+    report = await replace_layer(intake.db, feature_collection(), source="starter city", approximate=True)
+    assert (report.changed, report.version, report.neighborhoods) == (False, 1, 114)
+
+
+async def test_a_new_layer_is_in_force_for_the_next_call(intake: Intake) -> None:
+    await intake.report(safe_report())
+    report = await replace_layer(
+        intake.db, layer(square("East Side", -119), square("West Side", -120)), source="t", approximate=False
+    )
+    assert (report.changed, report.version) == (True, 2)
+    there = {"lat_deg": 0.5, "lon_deg": -118.5}
+    assert (await intake.report(safe_report(location=there)))["neighborhood"]["slug"] == "east-side"
+    assert (await intake.report(safe_report()))["return_reason"] == "outside_service_area"
+
+
+async def test_a_layer_that_cannot_be_trusted_is_refused_and_the_old_one_stays(intake: Intake, tmp_path: Any) -> None:
+    for wrong in ({}, layer(), layer(square("A", 0), square("A", 3)), layer({"type": "Feature", "properties": {}})):
+        with pytest.raises(LayerInvalidError):
+            await replace_layer(intake.db, wrong, source="t", approximate=False)
+    (tmp_path / "broken.geojson").write_text("{")
+    with pytest.raises(LayerInvalidError):
+        await import_file(intake.db.dsn, tmp_path / "broken.geojson")
+    assert len((await intake.get("/v1/neighborhoods")).json()["features"]) == 114
+
+
+def test_a_slug_is_made_of_a_name() -> None:
+    assert slug_of("Boyle Heights") == "boyle-heights"
+    assert slug_of("  Cañada / Ñuñoa #2 ") == "canada-nunoa-2"
+
+
+class TestPlans:
+    async def put(self, intake: Intake, plan: dict[str, Any], **more: Any) -> Any:
+        body = {"plan": plan, "approved_by": "Council", **more}
+        return await intake.request("PUT", PLAN, Role.SUPERVISOR, json=body)
+
+    async def test_a_neighborhood_without_a_plan_has_version_0(self, intake: Intake) -> None:
+        plan = (await intake.get(PLAN, Role.AUDITOR)).json()
+        assert (plan["version"], plan["approved_by"]) == (0, None)
+        assert plan["plan"]["disciplines"]["mediator"] == ["mediator"]
+        assert (await intake.get("/v1/neighborhoods/atlantis/plan")).status_code == 404
+
+    async def test_a_new_version_decides_the_next_call_and_not_the_last(self, intake: Intake) -> None:
+        before = await intake.report(safe_report())
+        answer = await self.put(
+            intake, {"disciplines": {"mediator": ["interrupter"]}, "notes": ["Ring twice."]}, version=0
+        )
+        assert (answer.status_code, answer.json()["version"]) == (200, 1)
+        after = await intake.report(safe_report())
+        assert (before["decision"]["plan_version"], after["decision"]["plan_version"]) == (0, 1)
+        rows = await intake.rows("SELECT facts FROM intake.wish ORDER BY call_id")
+        assert [row.facts["disciplines"] for row in rows] == [["mediator"], ["interrupter"]]
+        assert rows[1].facts["briefing"]["notes"] == ["Ring twice."]
+        assert (await intake.call(before["id"]))["decision"]["plan_version"] == 0
+
+    async def test_a_plan_whose_time_has_not_come_is_not_in_force(self, intake: Intake) -> None:
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+        assert (await self.put(intake, {"notes": ["later"]}, effective_from=tomorrow)).status_code == 200
+        assert (await intake.get(PLAN)).json()["version"] == 0
+        versions = (await intake.get("/v1/neighborhoods/boyle-heights/plans")).json()["items"]
+        assert [version["version"] for version in versions] == [1]
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        assert (await self.put(intake, {}, effective_from=yesterday)).status_code == 422
+
+    async def test_a_stale_version_is_refused(self, intake: Intake) -> None:
+        assert (await self.put(intake, {}, version=0)).status_code == 200
+        answer = await self.put(intake, {}, version=0)
+        assert (answer.status_code, answer.json()["current_version"]) == (412, 1)
+
+    @pytest.mark.parametrize(
+        ("plan", "pointer"),
+        [
+            ({"surprise": 1}, "/plan/surprise"),
+            ({"catchment": ["atlantis"]}, "/plan/catchment/0"),
+            ({"languages": {"required": ["not a tag"]}}, "/plan/languages/required/0"),
+            ({"hours": {"mediator": [{"opens": "25:00", "closes": "08:00"}]}}, "/plan/hours/mediator/0/opens"),
+        ],
+    )
+    async def test_a_wrong_plan_is_refused_and_the_field_named(
+        self, intake: Intake, plan: dict[str, Any], pointer: str
+    ) -> None:
+        answer = await self.put(intake, plan)
+        assert answer.status_code == 422, answer.text
+        assert pointer in {error["pointer"] for error in answer.json()["errors"]}
+
+    async def test_what_the_plan_excludes_goes_back(self, intake: Intake) -> None:
+        await self.put(intake, {"exclude": {"call_types": ["415N"]}})
+        assert (await intake.report(safe_report()))["return_reason"] == "plan_excludes"
+        await self.put(intake, {"hours": {"mediator": []}})
+        assert (await intake.report(safe_report()))["return_reason"] == "outside_hours"
+
+    async def test_only_a_supervisor_writes_a_plan(self, intake: Intake) -> None:
+        body = {"plan": {}, "approved_by": "x"}
+        for role in (Role.CAD, Role.REVIEWER, Role.AUDITOR, Role.ADMIN):
+            assert (await intake.request("PUT", PLAN, role, json=body)).status_code == 403
+
+
+class TestProtocol:
+    async def test_the_protocol_in_force_can_be_read(self, intake: Intake) -> None:
+        current = (await intake.get("/v1/protocol", Role.REVIEWER)).json()
+        assert current["in_force"] is True
+        assert current["protocol"]["rules"]
+        same = (await intake.get(f"/v1/protocol/{current['version']}", Role.CAD)).json()
+        assert same == current
+        assert (await intake.get("/v1/protocol/of-tomorrow")).status_code == 404
+
+    async def test_a_replica_without_the_protocol_in_force_is_not_ready_and_calls_nothing_safe(
+        self, intake: Intake
+    ) -> None:
+        assert (await intake.client.get("/readyz")).json()["ready"] is True
+        await intake.rows(
+            "INSERT INTO intake.protocol_version (version, document, digest, effective_from, approved_by, loaded_at) "
+            "VALUES ('2099', '{}', '\\x00', intake.clock() - interval '1 second', 'x', intake.clock()) RETURNING 1"
+        )
+        answer = await intake.client.get("/readyz")
+        assert (answer.status_code, "protocol" in answer.json()["failing"]) == (503, True)
+        call = await intake.report(safe_report(answers=DENIED))
+        assert call["decision"]["verdict"] == "review"
+        assert call["decision"]["reasons"][0]["rule"] == "system_fault"

@@ -1,0 +1,227 @@
+"""Updates over HTTP: danger is never lost, and never fails to reach dispatch."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared.auth import Role
+from tests.contract.intake.conftest import (
+    DENIED,
+    Intake,
+    dangerous_report,
+    eventually,
+    safe_report,
+)
+from tests.contract.intake.fakes import assigned, view
+
+
+async def under_way(intake: Intake, status: str = "accepted") -> dict[str, Any]:
+    """Return a safe call that a team has accepted, or gone on from there."""
+    call = await intake.report(safe_report())
+    await eventually(lambda: intake.dispatch.wishes)
+    await intake.progress(call["id"], view(2, "committed", assignment=assigned(status)))
+    return await intake.call(call["id"])
+
+
+async def test_danger_withdraws_a_team_that_has_accepted(intake: Intake) -> None:
+    call = await under_way(intake, "en_route")
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"weapons": "yes"}})
+    assert answer.status_code == 200
+    assert (answer.json()["status"], answer.json()["return_reason"]) == ("returned", "risk_rose")
+    assert answer.json()["acknowledge_by"] is not None
+    [wish] = await intake.rows("SELECT wanted, reason, seq FROM intake.wish")
+    assert (wish.wanted, wish.reason, wish.seq) == ("withdrawn", "risk_rose", 2)
+    await eventually(lambda: intake.dispatch.wishes[-1].wanted == "withdrawn")
+
+
+async def test_doubt_before_acceptance_takes_the_call_to_a_reviewer_and_stops_offers(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    await intake.reviewer_reads_the_queue()
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"intoxication": "yes"}})
+    assert answer.json()["status"] == "in_review", answer.text
+    await eventually(lambda: intake.dispatch.wishes[-1].seq == 2)
+    wish = intake.dispatch.wishes[-1]
+    assert (wish.wanted, wish.may_offer, wish.may_depart, wish.reason) == ("civilian", False, False, "review")
+
+
+async def test_doubt_after_acceptance_stops_the_crew_short_and_keeps_the_status(intake: Intake) -> None:
+    call = await under_way(intake)
+    await intake.reviewer_reads_the_queue()
+    answer = (await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"intoxication": "yes"}})).json()
+    assert answer["status"] == "accepted"
+    assert answer["review_by"] is not None
+    assert [item["id"] for item in await intake.reviewer_reads_the_queue()] == [call["id"]]
+    await eventually(lambda: intake.dispatch.wishes[-1].seq == 2)
+    assert intake.dispatch.wishes[-1].may_depart is False
+
+
+async def test_the_same_update_again_decides_nothing_and_says_nothing_to_dispatch(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    words = {"narrative": "RP adds: it is about the parking space."}
+    first = await intake.post(f"/v1/calls/{call['id']}/updates", words)
+    again = await intake.post(f"/v1/calls/{call['id']}/updates", words)
+    assert first.json()["version"] == again.json()["version"]
+    assert len(await intake.rows("SELECT 1 FROM intake.decision")) == 2
+    assert (await intake.rows("SELECT seq FROM intake.wish"))[0].seq == 2
+
+
+async def test_progress_alone_never_raises_the_wishs_seq(intake: Intake) -> None:
+    call = await under_way(intake)
+    await intake.progress(call["id"], view(3, "committed", assignment=assigned("en_route")))
+    assert (await intake.rows("SELECT seq FROM intake.wish"))[0].seq == 1
+
+
+async def test_unknown_fields_are_kept_and_read_as_text(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    body = {
+        "premise_history": ["he has a gun"],
+        "answers": {"hostage": "yes"},
+        "location": {**safe_report()["location"], "floor": 3},
+    }
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", body)
+    assert answer.status_code == 200
+    assert answer.json()["decision"]["verdict"] == "unsafe"
+    [row] = await intake.rows("SELECT extra_text, body FROM intake.statement WHERE seq = 2")
+    assert "premise history: he has a gun" in row.extra_text
+    assert "answers hostage: yes" in row.extra_text
+    assert row.body["_unknown"]["location"] == {"floor": 3}
+
+
+async def test_text_beyond_the_limit_is_cut_and_a_person_must_look(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    await intake.reviewer_reads_the_queue()
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"narrative": "They talk about parking. " * 800})
+    assert answer.status_code == 200
+    assert answer.json()["decision"]["verdict"] == "review"
+    [row] = await intake.rows("SELECT truncated, body FROM intake.statement WHERE seq = 2")
+    assert row.truncated is True
+    assert len(row.body["narrative"]) == 16_000
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"not json", 422),
+        (b"[1]", 422),
+        (b'{"narrative": {"a": 1}}', 422),
+        (b'{"answers": {"weapons": "perhaps"}}', 422),
+        (b'{"narrative": "\\ud800"}', 422),
+        (b'{"police_staged": true}', 422),
+        (b'{"narrative": "' + b"x" * 70_000 + b'"}', 413),
+    ],
+)
+async def test_an_update_that_cannot_be_read_raises_an_alert_with_the_calls_id(
+    intake: Intake, body: bytes, status: int
+) -> None:
+    call = await intake.report(safe_report())
+    headers = {"content-type": "application/json"}
+    answer = await intake.request("POST", f"/v1/calls/{call['id']}/updates", content=body, headers=headers)
+    assert answer.status_code == status, answer.text
+    alerts = (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]
+    assert [(alert["kind"], alert["subject"], alert["severity"]) for alert in alerts] == [
+        ("update_refused", call["id"], 1)
+    ]
+
+
+async def test_a_stranger_cannot_raise_that_alert(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    path = f"/v1/calls/{call['id']}/updates"
+    await intake.client.post(path, content=b"not json")
+    await intake.request("POST", path, content=b"not json", cads=frozenset({"other-cad"}))
+    await intake.request("POST", path, Role.SUPERVISOR, content=b"not json")
+    assert (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"] == []
+
+
+async def test_an_update_of_a_final_call_is_kept_and_moves_nothing(intake: Intake) -> None:
+    call = await intake.report(dangerous_report())
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"narrative": "All calm now."})
+    assert (answer.status_code, answer.json()["status"]) == (200, "returned")
+    assert answer.json()["decision"] == call["decision"]
+    assert len(await intake.rows("SELECT 1 FROM intake.statement")) == 2
+
+
+async def test_a_yes_is_never_taken_back(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    await intake.reviewer_reads_the_queue()
+    await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"intoxication": "yes"}})
+    later = await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"intoxication": "no"}})
+    assert later.json()["decision"]["verdict"] == "review"
+
+
+async def test_a_denial_settles_what_was_missing(intake: Intake) -> None:
+    await intake.reviewer_reads_the_queue()
+    body = safe_report(
+        answers={**DENIED, "weapons": "unknown", "relationship": "neighbor"},
+        narrative="RP and downstairs neighbor arguing over parking. Verbal only, no threats, nobody hurt.",
+    )
+    call = await intake.report(body)
+    assert call["status"] == "in_review"
+    assert "weapons" in call["decision"]["missing"]
+    answer = (await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"weapons": "no"}})).json()
+    assert (answer["status"], answer["review_by"], answer["decision"]["verdict"]) == ("queued", None, "safe")
+    await eventually(lambda: intake.dispatch.wishes)
+
+
+async def test_a_linked_calls_danger_withdraws_this_one_and_the_other_way_round(intake: Intake) -> None:
+    first = await intake.report(safe_report())
+    second = await intake.report(safe_report(linked_to=[first["cad_event_id"]]))
+    assert second["status"] == "queued"
+    await intake.post(f"/v1/calls/{second['id']}/updates", {"answers": {"weapons": "yes"}})
+    assert (await intake.call(first["id"]))["return_reason"] == "risk_rose"
+    third = await intake.report(safe_report(linked_to=[second["cad_event_id"]]))
+    assert third["decision"]["verdict"] == "unsafe"
+
+
+async def test_a_link_made_by_an_update_shares_danger_too(intake: Intake) -> None:
+    bad = await intake.report(dangerous_report())
+    call = await intake.report(safe_report())
+    answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"linked_to": [bad["cad_event_id"]]})
+    assert answer.json()["return_reason"] == "risk_rose"
+
+
+async def test_calls_of_another_cad_are_never_linked(intake: Intake) -> None:
+    bad = await intake.report(dangerous_report(cad_system="lafd-cad"))
+    call = await intake.report(safe_report(linked_to=[bad["cad_event_id"]]))
+    assert call["status"] == "queued"
+
+
+class TestPoliceStaged:
+    async def cleared(self, intake: Intake) -> str:
+        """Return a call that a reviewer has cleared for a team with police staged."""
+        await intake.reviewer_reads_the_queue()
+        call = await intake.report(safe_report(answers={**DENIED, "intoxication": "yes", "relationship": "neighbor"}))
+        if call["decision"]["disposition"] != "civilian_with_co_response":
+            pytest.skip("this protocol has no co-response for intoxication")
+        answer = await intake.post(
+            f"/v1/calls/{call['id']}/review",
+            {"decision": "send_civilian", "reason": "ok with police near", "version": call["version"]}, Role.REVIEWER,
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        return str(call["id"])
+
+    async def may_depart(self, intake: Intake) -> bool:
+        return bool((await intake.rows("SELECT may_depart FROM intake.wish"))[0].may_depart)
+
+    async def test_the_newest_observation_wins_and_at_a_tie_false(self, intake: Intake) -> None:
+        call = await self.cleared(intake)
+        now = datetime.now(UTC)
+
+        async def say(*, staged: bool, at: datetime) -> bool:
+            body = {"police_staged": staged, "observed_at": at.isoformat()}
+            answer = await intake.post(f"/v1/calls/{call}/updates", body)
+            assert answer.status_code == 200, answer.text
+            return await self.may_depart(intake)
+
+        assert await self.may_depart(intake) is False
+        assert await say(staged=True, at=now) is True
+        assert await say(staged=False, at=now - timedelta(seconds=5)) is True
+        assert await say(staged=False, at=now) is False
+        assert await say(staged=True, at=now) is False
+        assert await say(staged=True, at=now + timedelta(seconds=1)) is True
+
+    async def test_an_observation_from_the_future_is_refused(self, intake: Intake) -> None:
+        call = await intake.report(safe_report())
+        at = (datetime.now(UTC) + timedelta(minutes=9)).isoformat()
+        answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"police_staged": True, "observed_at": at})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/observed_at")
