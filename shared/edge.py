@@ -51,10 +51,10 @@ def _to_utc(value: datetime) -> datetime:
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_to_utc)]
 """A time with an offset, RFC 3339 text on the wire; UTC inside. Numbers and naive times are refused."""
 Latitude = Annotated[
-    float, Field(ge=-90, le=90, allow_inf_nan=False, description="Degrees north, WGS 84.", examples=[34.0443])
+    float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False, description="Degrees north, WGS 84.", examples=[34.0443])
 ]
 Longitude = Annotated[
-    float, Field(ge=-180, le=180, allow_inf_nan=False, description="Degrees east, WGS 84.", examples=[-118.2106])
+    float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False, description="Degrees east, WGS 84.", examples=[-118.2106])
 ]
 Language = Annotated[
     str,

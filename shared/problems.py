@@ -157,7 +157,9 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
             "A value cannot be stored.",
             errors=[{"pointer": "", "detail": "A value cannot be stored."}],
         )
-    if isinstance(error, SQLAlchemyError) and not isinstance(error, _PASSING) and not state.startswith(_PASSING_STATES):
+    # A statement on a connection that the server is just ending fails inside asyncpg, before it knows of the end.
+    lost = isinstance(error, _PASSING) or isinstance(cause, asyncpg.InternalClientError)
+    if isinstance(error, SQLAlchemyError) and not lost and not state.startswith(_PASSING_STATES):
         return await _bug(request, error)
     log.warning(
         "request.database_failed",
