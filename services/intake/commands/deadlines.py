@@ -1,7 +1,9 @@
 """What happens when a deadline has passed: no deadline ends at an alert, and every one ends with a holder."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -15,7 +17,7 @@ from services.intake.commands.wishes import withdrawal
 from services.intake.domain.call import CallStatus, ReturnReason, after_deadline
 from services.intake.peers import Dispatch, DispatchRefused, IncidentUnknown, PeerSilentError
 from services.intake.store import due, wishes
-from services.intake.store.calls import Filing
+from services.intake.store.calls import Filing, lock_calls
 from services.intake.store.progress import Known, read_for_progress
 from services.intake.store.wishes import Late
 from services.intake.tables import clock_watch
@@ -25,16 +27,21 @@ from shared.db import Database, Unit
 from shared.ids import uuid7
 
 log = structlog.get_logger(__name__)
-ASK_S = 2.0
-_CLAIM = timedelta(seconds=5)
-STOPPED_SHORT = "Dispatch has not confirmed that the team was called off: a team may be at the scene or on its way. Send police there."
+ASK_S: Final = 2.0
+_CLAIM: Final = timedelta(seconds=2.5)
+"""A replica that has claimed a deadline asks and answers within this; after it another one does."""
+_TRIES: Final = 3
+STOPPED_SHORT: Final = (
+    "Dispatch has not confirmed that the team was called off: a team may be at the scene or on its way. "
+    "Send police there."
+)
 
 
 async def give_back(
     unit: Unit, desk: Desk, call_id: UUID, why: Callable[[Known], ReturnReason | None], *, event: str
 ) -> bool:
     """Return a call for the reason that `why` finds in its newest state, unless there is none; True if it was returned."""
-    for _ in range(3):
+    for _ in range(_TRIES):
         known = await read_for_progress(unit.conn, desk.jurisdiction, call_id)
         if known is None or known.call.is_final or (reason := why(known)) is None:
             return False
@@ -70,11 +77,14 @@ async def end_overdue_reviews(db: Database, desk: Desk) -> None:
 async def answer_for_calls(db: Database, desk: Desk, dispatch: Dispatch) -> None:
     """Ask dispatch once about every call whose own deadline has passed; give back those that it does not account for."""
     async with db.autocommit() as unit:
-        ids = await due.claim_own_deadlines(unit.conn, desk.jurisdiction, _CLAIM * max(1.0, desk.settings.time_rate))
-    for call_id in ids:
-        await _ask(db, desk, dispatch, call_id)
-        async with db.autocommit() as unit:
-            await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
+        ids = await due.claim_own_deadlines(unit.conn, desk.jurisdiction, desk.at_least(_CLAIM, wall_s=0.25))
+    await asyncio.gather(*(_answer_for(db, desk, dispatch, call_id) for call_id in ids))
+
+
+async def _answer_for(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -> None:
+    await _ask(db, desk, dispatch, call_id)
+    async with db.autocommit() as unit:
+        await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
 
 
 def _still_passed(known: Known) -> ReturnReason | None:
@@ -149,7 +159,8 @@ async def _alert_all(db: Database, desk: Desk, claim: Callable[[Unit], Awaitable
 async def warn_of_late_withdrawals(db: Database, desk: Desk) -> None:
     """Alert, and tell the CAD to send police, for every withdrawal that dispatch has not confirmed in time."""
     async with db.transaction() as unit:
-        late = await wishes.claim_late_withdrawals(unit.conn, desk.jurisdiction, desk.settings.withdrawal_within)
+        within = desk.at_least(desk.settings.withdrawal_within, wall_s=1)
+        late = await wishes.claim_late_withdrawals(unit.conn, desk.jurisdiction, within)
         for withdrawn in late:
             await _warn(unit, desk, withdrawn)
 
@@ -167,10 +178,9 @@ async def _warn(unit: Unit, desk: Desk, late: Late) -> None:
     desk.tell_alerts(unit)
     if late.reason == "cancelled":
         return  # called off, not dangerous
-    call, now, _ = known
-    filing = Filing(now, "notice", notices=(notice_row(desk, now, "send_police", STOPPED_SHORT),))
-    if await filed(unit, desk, call, call, filing) is None:
-        raise RuntimeError("the call moved at the same moment; the next pass tells")
+    call = (await lock_calls(unit.conn, [late.call_id]))[late.call_id]
+    filing = Filing(known.now, "notice", notices=(notice_row(desk, known.now, "send_police", STOPPED_SHORT),))
+    assert await filed(unit, desk, call, call, filing) is not None, "the call is locked"
 
 
 def notice_row(desk: Desk, now: datetime, kind: str, words: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Bringing dispatch to what intake wants for a call, and taking in what it answers."""
 
-from datetime import timedelta
 from uuid import UUID
 
 from services.intake.commands.desk import Desk
@@ -18,8 +17,7 @@ LATE_WITHDRAWAL = "withdrawal_unconfirmed"
 async def due(db: Database, desk: Desk) -> list[UUID]:
     """Return the calls whose wish is to be sent, withdrawals first."""
     async with db.autocommit() as unit:
-        retry = timedelta(seconds=wishes.RETRY.total_seconds() * max(1.0, desk.settings.time_rate))
-        return await wishes.claim(unit.conn, desk.jurisdiction, retry)
+        return await wishes.claim(unit.conn, desk.jurisdiction, desk.at_least(wishes.RETRY, wall_s=0.1))
 
 
 async def deliver(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -> None:

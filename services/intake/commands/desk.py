@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,10 @@ class Desk:
     @property
     def jurisdiction(self) -> str:
         return self.settings.jurisdiction
+
+    def at_least(self, within: timedelta, *, wall_s: float) -> timedelta:
+        """Return a time by our clock that also leaves `wall_s` seconds of real time, however fast the clock runs."""
+        return max(within, timedelta(seconds=wall_s * self.settings.time_rate))
 
     def local(self, at: datetime) -> datetime:
         """Return `at` by the jurisdiction's wall clock."""

@@ -25,7 +25,7 @@ async def beat(db: Database, desk: Desk, dispatch: Dispatch) -> bool:
     """Send one heartbeat and act on its answer; True to send the next one at once."""
     async with db.autocommit() as unit:
         known = await link.read_link(unit.conn)
-        withdrawn = await wishes.unconfirmed_withdrawals(unit.conn, desk.jurisdiction)
+        withdrawn = await wishes.unconfirmed_withdrawals(unit.conn, desk.jurisdiction, wishes.RETRY)
     try:
         answer = await dispatch.beat(Heartbeat(echo=known.echo, applied=known.applied, withdrawn=withdrawn))
     except (PeerSilentError, DispatchRefused) as error:
@@ -54,7 +54,7 @@ async def _silent(db: Database, desk: Desk) -> None:
             )  # fmt: skip
             if await alarm(unit.conn, what):
                 desk.tell_alerts(unit)
-    if silent >= desk.settings.dispatch_silent_after:
+    if silent >= desk.at_least(desk.settings.dispatch_silent_after, wall_s=5):
         await give_back_unaccepted(db, desk)
 
 

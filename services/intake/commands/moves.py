@@ -22,7 +22,7 @@ from services.intake.domain.call import (
     is_legal,
 )
 from services.intake.domain.triage.model import Verdict
-from services.intake.store.calls import Call, Event, Filing, file_call
+from services.intake.store.calls import HEAD_START, Call, Event, Filing, file_call
 from shared.db import Unit
 from shared.errors import Refusal
 
@@ -125,10 +125,15 @@ def numbered(before: Call | None, after: Call, events: tuple[Event, ...]) -> Cal
 async def filed(unit: Unit, desk: Desk, before: Call, after: Call, filing: Filing) -> Call | None:
     """Write a change of a call with all that goes with it, and tell whoever waits; None: someone moved it first."""
     after = numbered(before, after, filing.events)
-    if not await file_call(unit.conn, before, after, filing):
+    if not await file_call(unit.conn, before, after, filing, head_start=head_start(desk)):
         return None
     desk.tell(unit, after, wish=filing.wish is not None)
     return after
+
+
+def head_start(desk: Desk) -> timedelta:
+    """Return how long the process that commits a wish has to send it before the sweep does."""
+    return desk.at_least(HEAD_START, wall_s=0.1)
 
 
 def moved_event(before: Call, after: Call, action: str, actor: str, **detail: Any) -> Event:

@@ -7,7 +7,7 @@ from typing import Final
 from services.intake.commands.deciding import Room, decide_call, enter
 from services.intake.commands.desk import Desk
 from services.intake.commands.evidence import statement_of
-from services.intake.commands.moves import Overtaken, decided_call, numbered
+from services.intake.commands.moves import Overtaken, decided_call, head_start, numbered
 from services.intake.commands.statements import (
     Said,
     decide_linked,
@@ -133,7 +133,7 @@ async def _open(unit: Unit, desk: Desk, caller: Caller, room: Room, new: Report)
         links=new.said.linked_to,
         wish=wish_after_decision(after, decided, [statement_of(row), *linked]),
     )  # fmt: skip
-    if not await open_call(unit.conn, after, filing):
+    if not await open_call(unit.conn, after, filing, head_start=head_start(desk)):
         return None
     desk.tell(unit, after, wish=filing.wish is not None)
     await decide_linked(unit, desk, with_case(room, after, case), after)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Boolean,
     DateTime,
     Integer,
+    Interval,
     Select,
     Text,
     Uuid,
@@ -252,7 +253,8 @@ def _adds(moved: CTE) -> list[CTE]:
          "confirmed_seq", "next_try_at", "tries", "resend", "alerted_seq"],
         select(moved.c.id, moved.c.jurisdiction, one, wished.c.wanted, wished.c.may_offer, wished.c.may_depart,
                wished.c.reason, wished.c.facts, func.decode(wished.c.said, "hex"), at, literal(0),
-               at + HEAD_START, literal(0), literal(False), literal(0)).select_from(moved.join(wished, true())),
+               at + bindparam("head_start", type_=Interval), literal(0), literal(False), literal(0))
+        .select_from(moved.join(wished, true())),
     )  # fmt: skip
     adds.append(
         new_wish.on_conflict_do_update(
@@ -319,21 +321,23 @@ def _parameters(after: Call, filing: Filing) -> dict[str, Any]:
     } | {f"new_{name}": getattr(after, name) for name in _COLUMNS}
 
 
-async def open_call(conn: AsyncConnection, new: Call, filing: Filing) -> bool:
+async def open_call(conn: AsyncConnection, new: Call, filing: Filing, *, head_start: timedelta = HEAD_START) -> bool:
     """Insert a call with all that its report brings. False: the CAD's event and attempt are known already.
 
     A twin that is being inserted is waited for. Nothing is written after a False; the caller reads the winner.
     """
-    return bool(await conn.scalar(_OPEN, _parameters(new, filing)))
+    return bool(await conn.scalar(_OPEN, _parameters(new, filing) | {"head_start": head_start}))
 
 
-async def file_call(conn: AsyncConnection, before: Call, after: Call, filing: Filing) -> bool:
+async def file_call(
+    conn: AsyncConnection, before: Call, after: Call, filing: Filing, *, head_start: timedelta = HEAD_START
+) -> bool:
     """Move a call from `before` to `after` and write its history, feed and wish: one statement, atomic by itself.
 
     False: the row is no longer (before.id, before.status, before.version), because someone moved it first. Nothing was
     written; the caller reads again and decides again. The wish's `seq` rises only if what it says has changed.
     """
-    parameters = _parameters(after, filing)
+    parameters = _parameters(after, filing) | {"head_start": head_start}
     fence = {"before_id": before.id, "before_status": before.status, "before_version": before.version}
     return bool(await conn.scalar(_MOVE, parameters | fence))
 

@@ -53,7 +53,7 @@ _OWN: Final = _due(
     WHERE id IN (
         SELECT id FROM intake.call WHERE jurisdiction = :jurisdiction AND act_by <= (SELECT intake.clock())
             AND (asked_until IS NULL OR asked_until <= (SELECT intake.clock()))
-        ORDER BY act_by LIMIT 50 FOR UPDATE SKIP LOCKED
+        ORDER BY act_by LIMIT 200 FOR UPDATE SKIP LOCKED
     ) RETURNING id
     """
 )

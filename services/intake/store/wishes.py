@@ -75,14 +75,18 @@ _UNCONFIRMED: Final = text(
     """
     SELECT call_id FROM intake.wish
     WHERE jurisdiction = :jurisdiction AND next_try_at IS NOT NULL AND wanted = 'withdrawn' AND confirmed_seq < seq
+        AND reason <> 'cancelled' AND written_at <= (SELECT intake.clock()) - :older_than
     ORDER BY written_at DESC LIMIT 1000
     """
-).bindparams(bindparam("jurisdiction", type_=Text))
+).bindparams(bindparam("jurisdiction", type_=Text), bindparam("older_than", type_=Interval))
 
 
-async def unconfirmed_withdrawals(conn: AsyncConnection, jurisdiction: str) -> list[UUID]:
-    """Return the calls whose withdrawal dispatch has not confirmed, the newest first."""
-    return list((await conn.scalars(_UNCONFIRMED, {"jurisdiction": jurisdiction})).all())
+async def unconfirmed_withdrawals(conn: AsyncConnection, jurisdiction: str, older_than: timedelta) -> list[UUID]:
+    """Return the calls whose withdrawal dispatch has not confirmed for so long, the newest first.
+
+    A bare id says no reason, and a crew that is with people is not called away for a mere cancellation: those are left out.
+    """
+    return list((await conn.scalars(_UNCONFIRMED, {"jurisdiction": jurisdiction, "older_than": older_than})).all())
 
 
 class Late(NamedTuple):

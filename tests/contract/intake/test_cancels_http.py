@@ -1,5 +1,7 @@
 """The CAD calls a call off."""
 
+from typing import Any
+
 from shared.auth import Role
 from tests.contract.intake.conftest import Intake, dangerous_report, doubtful_report, eventually
 from tests.contract.intake.fakes import assigned, view
@@ -60,7 +62,7 @@ async def test_a_call_that_dispatch_never_heard_of_is_cancelled_without_a_wish(i
 
 async def test_a_key_replays_the_first_answer_and_another_body_is_refused(intake: Intake) -> None:
     call = await queued(intake)
-    key = {"headers": {"Idempotency-Key": "k"}}
+    key: dict[str, Any] = {"headers": {"Idempotency-Key": "k"}}
     first = await intake.post(f"/v1/calls/{call}/cancel", {"reason": "a"}, **key)
     again = await intake.post(f"/v1/calls/{call}/cancel", {"reason": "a"}, **key)
     other = await intake.post(f"/v1/calls/{call}/cancel", {"reason": "b"}, **key)

@@ -135,7 +135,9 @@ class TestSilentDispatch:
 
 
 class TestHeartbeat:
-    async def test_it_echoes_the_last_answer_and_names_what_is_not_confirmed(self, intake: Intake) -> None:
+    async def test_it_echoes_the_last_answer_and_names_what_is_not_confirmed(
+        self, intake: Intake, database: pg.Clone
+    ) -> None:
         call = await queued(intake)
         at = datetime(2026, 11, 23, 12, tzinfo=UTC)
         intake.dispatch.beat_answer = HeartbeatAnswer(as_of=at, applied=17)
@@ -144,6 +146,9 @@ class TestHeartbeat:
         await intake.post(f"/v1/calls/{call}/updates", {"answers": {"weapons": "yes"}})
         await eventually(lambda: intake.dispatch.tries > tried)
         intake.dispatch.silent = False
+        await sweep(intake, heartbeat.beat)
+        assert intake.dispatch.beats[-1].withdrawn == []  # it may still be under way
+        await passed(database, "wish", "written_at")
         await sweep(intake, heartbeat.beat)
         beat = intake.dispatch.beats[-1]
         assert (beat.echo, beat.applied, [str(one) for one in beat.withdrawn]) == (at, 17, [call])

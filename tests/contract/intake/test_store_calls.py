@@ -17,7 +17,6 @@ from tests import pg
 from tests.contract.intake.conftest import Intake
 from tests.contract.intake.test_progress import queued
 
-
 NOW = datetime.now(UTC)
 
 
