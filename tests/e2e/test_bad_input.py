@@ -10,6 +10,12 @@ from tests.field.people import CALM
 from tests.field.wire import Body, Reply
 
 
+@pytest.fixture(scope="module")
+async def quiet(field: Field) -> Corner:
+    """A corner without teams, for reports that lead to nothing."""
+    return await field.corner(teams=0)
+
+
 async def post(corner: Corner, content: bytes) -> Reply:
     return await corner.cad.wire.ask("intake", "POST", "/v1/calls", token=corner.cad.token, content=content)
 
@@ -66,38 +72,38 @@ REFUSED: list[tuple[str, Any, str]] = [
 
 @pytest.mark.parametrize(("where", "value", "pointer"), REFUSED)
 async def test_a_report_with_a_bad_value_is_refused_by_name(
-    corner: Corner, where: str, value: Any, pointer: str
+    quiet: Corner, where: str, value: Any, pointer: str
 ) -> None:
-    body = put(corner.cad.a_report(location=corner.location), where, value)
-    reply = await corner.cad.send(body)
+    body = put(quiet.cad.a_report(location=quiet.location), where, value)
+    reply = await quiet.cad.send(body)
     reply.refused(422, "invalid-request")
     assert any(named.startswith(pointer) for named in reply.pointers), reply.pointers
-    assert (await corner.cad.by_event(body["cad_event_id"] or "-")).status in {404, 422}
+    assert (await quiet.cad.by_event(body["cad_event_id"] or "-")).status in {404, 422}
     assert "DROP TABLE" not in str(reply.body)
 
 
-async def test_a_report_that_comes_from_the_future_is_refused(corner: Corner, field: Field) -> None:
+async def test_a_report_that_comes_from_the_future_is_refused(quiet: Corner, field: Field) -> None:
     from datetime import timedelta
 
-    reply = await corner.cad.send(corner.cad.a_report(received_at=(field.now() + timedelta(minutes=6)).isoformat()))
+    reply = await quiet.cad.send(quiet.cad.a_report(received_at=(field.now() + timedelta(minutes=6)).isoformat()))
     assert reply.refused(422)
     assert "/received_at" in reply.pointers
-    soon = corner.cad.a_report(received_at=(field.now() + timedelta(minutes=4)).isoformat(), location=corner.location)
-    (await corner.cad.send(soon)).good()
+    soon = quiet.cad.a_report(received_at=(field.now() + timedelta(minutes=4)).isoformat(), location=quiet.location)
+    (await quiet.cad.send(soon)).good()
 
 
-async def test_a_late_report_is_accepted(corner: Corner, field: Field) -> None:
+async def test_a_late_report_is_accepted(quiet: Corner, field: Field) -> None:
     from datetime import timedelta
 
-    late = corner.cad.a_report(received_at=(field.now() - timedelta(hours=3)).isoformat(), location=corner.location)
-    call = (await corner.cad.send(late)).good()
+    late = quiet.cad.a_report(received_at=(field.now() - timedelta(hours=3)).isoformat(), location=quiet.location)
+    call = (await quiet.cad.send(late)).good()
     assert call["status"] == "queued"
     assert await field.value("SELECT late FROM intake.call WHERE id = $1::text::uuid", call["id"])
 
 
-async def test_a_narrative_of_100_kb_is_too_large(corner: Corner) -> None:
-    body = corner.cad.a_report(narrative="x" * 100_000)
-    assert (await corner.cad.send(body)).refused(413, "body-too-large")["limit_bytes"] == 65536
+async def test_a_narrative_of_100_kb_is_too_large(quiet: Corner) -> None:
+    body = quiet.cad.a_report(narrative="x" * 100_000)
+    assert (await quiet.cad.send(body)).refused(413, "body-too-large")["limit_bytes"] == 65536
 
 
 @pytest.mark.parametrize(
@@ -111,10 +117,10 @@ async def test_a_narrative_of_100_kb_is_too_large(corner: Corner) -> None:
         ('"narrative": "twice", "narrative": 7', "/narrative"),
     ],
 )
-async def test_json_that_no_database_can_keep_is_refused(corner: Corner, text: str, pointer: str) -> None:
-    rest = json.dumps(corner.cad.a_report() | {"narrative": None})[1:]
+async def test_json_that_no_database_can_keep_is_refused(quiet: Corner, text: str, pointer: str) -> None:
+    rest = json.dumps(quiet.cad.a_report() | {"narrative": None})[1:]
     fixed = rest.replace('"narrative": null, ', "").replace(', "narrative": null', "")
-    reply = await post(corner, f"{{{text}, {fixed}".encode())
+    reply = await post(quiet, f"{{{text}, {fixed}".encode())
     reply.refused(422)
     if "NaN" not in text and "Infinity" not in text:
         assert any(named.startswith(pointer) for named in reply.pointers), reply.pointers
@@ -126,8 +132,8 @@ async def test_json_that_no_database_can_keep_is_refused(corner: Corner, text: s
     [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe", b'{"a": ' * 40 + b"1" + b"}" * 40, b"[" * 100_000, b"{}"],
     ids=["empty", "open", "array", "text", "null", "not UTF-8", "deep", "very deep", "nothing in it"],
 )
-async def test_a_body_that_is_no_report_is_refused(corner: Corner, content: bytes) -> None:
-    reply = await post(corner, content)
+async def test_a_body_that_is_no_report_is_refused(quiet: Corner, content: bytes) -> None:
+    reply = await post(quiet, content)
     assert reply.status in {413, 422}, reply
     assert reply.headers["content-type"] == "application/problem+json"
 
@@ -218,9 +224,9 @@ async def test_a_path_that_names_nothing_is_a_problem_and_no_fault(field: Field,
 
 
 @pytest.mark.parametrize("cursor", ["x", "%00", "e30", "9" * 400, "bnVsbA"])
-async def test_a_cursor_that_nobody_gave_is_refused(corner: Corner, cursor: str) -> None:
+async def test_a_cursor_that_nobody_gave_is_refused(quiet: Corner, cursor: str) -> None:
     for path in (f"/v1/changes?after={cursor}", f"/v1/calls?cursor={cursor}"):
-        reply = await corner.cad.wire.ask("intake", "GET", path, token=corner.cad.token)
+        reply = await quiet.cad.wire.ask("intake", "GET", path, token=quiet.cad.token)
         assert reply.status == 422, (path, reply)
 
 

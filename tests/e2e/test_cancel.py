@@ -13,7 +13,7 @@ async def test_a_cancelled_call_is_offered_no_more(corner: Corner, field: Field)
     (await corner.tablet.act(item, "accept")).refused(409)
     await field.office.is_free(corner.tablet)
     again = await corner.cad.cancel(call)
-    assert (again["status"], again["version"]) == ("cancelled", cancelled["version"])
+    assert (again["status"], again["decision"]) == ("cancelled", cancelled["decision"])
 
 
 async def test_a_call_cancelled_before_anybody_was_free_never_reaches_a_tablet(corner: Corner) -> None:

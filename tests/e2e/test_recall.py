@@ -73,7 +73,7 @@ async def test_news_that_a_person_must_see_stops_an_offer_until_a_reviewer_clear
     (await corner.tablet.act(item, "accept")).refused(409)
     assert call["id"] in {entry["id"] for entry in await field.reviewer.queue()}
 
-    (await field.reviewer.say(doubted, "send_civilian", version=doubted["version"])).good()
+    await field.reviewer.clear(doubted)
     again = await corner.tablet.shows(call)
     assert again["id"] != item["id"]
     await corner.tablet.go(again, "accept", "depart", "arrive", "clear")
@@ -93,7 +93,7 @@ async def test_doubt_after_acceptance_stops_the_crew_short_and_nobody_clearing_i
     assert shown["awaiting"] == ["review"]
     assert (await corner.tablet.act(item, "depart")).refused(409)["awaiting"] == ["review"]
 
-    cleared = (await field.reviewer.say(doubted, "send_civilian")).good()
+    cleared = await field.reviewer.clear(doubted)
     assert cleared["review_by"] is None
     await corner.tablet.shows(call, "accepted", where=lambda seen: bool(seen["may_depart"]))
     await corner.tablet.go(item, "depart")

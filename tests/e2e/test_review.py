@@ -3,9 +3,7 @@
 from datetime import datetime, timedelta
 
 from tests.field.ground import Corner, Field
-from tests.field.people import DENIED
-
-UNSURE = {"answers": DENIED | {"weapons": "unknown"}, "narrative": "Neighbors arguing about a fence."}
+from tests.field.people import DENIED, UNSURE
 
 
 async def test_a_cleared_call_is_offered(corner: Corner, field: Field) -> None:
@@ -27,7 +25,9 @@ async def test_a_cleared_call_is_offered(corner: Corner, field: Field) -> None:
 
 async def test_an_answer_that_was_missing_lets_the_call_go_on_without_a_reviewer(corner: Corner, field: Field) -> None:
     await field.reviewer.queue()
-    call = await corner.report(answers={name: "no" for name in DENIED if name != "threats"}, narrative="A fence.")
+    call = await corner.report(
+        answers={name: "no" for name in DENIED if name != "threats"}, narrative="Neighbors arguing about a fence."
+    )
     assert call["status"] == "in_review"
     await corner.cad.update(call, {"answers": {"threats": "no"}})
     await corner.tablet.shows(call)

@@ -1,32 +1,28 @@
 """Police and civilians together, calls that belong together, and calls that are tried again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tests.field.ground import Corner, Field
-from tests.field.people import DENIED, WORSE
-from tests.field.wire import eventually
+from tests.field.people import CALM, DENIED, WORSE
+from tests.field.wire import Body, eventually
 
-WITH_POLICE = {
-    "narrative": "Neighbors arguing. He slammed a door and yelled.",
-    "answers": DENIED | {"threats": "unknown"},
+CROWD: Body = {
+    "narrative": "Neighbors arguing in the yard. Verbal only. Many people gathered around.",
+    "answers": CALM["answers"] | {"parties": 40},
 }
 
 
-async def co_response(corner: Corner, field: Field) -> dict[str, object]:
+async def co_response(corner: Corner, field: Field) -> Body:
     """Report a call that needs police near by and have it cleared by a reviewer."""
     await field.reviewer.queue()
-    call = await corner.report(**CO_RESPONSE)
+    call = await corner.report(**CROWD)
     assert call["decision"]["disposition"] == "civilian_with_co_response", call["decision"]["reasons"]
     assert call["status"] == "in_review"
-    return (await field.reviewer.say(call, "send_civilian", version=call["version"])).good()
+    return await field.reviewer.clear(call)
 
 
-CO_RESPONSE = {"answers": DENIED | {"dv_relation": "yes"}}
-
-
-async def test_a_crew_waits_for_police_at_the_staging_point_and_stops_short_when_they_leave(
-    corner: Corner, field: Field
-) -> None:
+async def test_a_crew_waits_for_police_at_the_staging_point_and_stops_short_when_they_leave(field: Field) -> None:
+    corner = await field.corner(disciplines=["interrupter"])
     call = await co_response(corner, field)
     item = await corner.tablet.shows(call)
     assert (item["may_depart"], item["awaiting"]) == (False, ["police_staged"])
@@ -51,9 +47,8 @@ async def test_a_crew_waits_for_police_at_the_staging_point_and_stops_short_when
     await corner.cad.until(call, "closed")
 
 
-async def test_when_police_never_come_the_call_is_returned(corner: Corner, field: Field) -> None:
-    from datetime import datetime
-
+async def test_when_police_never_come_the_call_is_returned(field: Field) -> None:
+    corner = await field.corner(disciplines=["interrupter"])
     call = await co_response(corner, field)
     item = await corner.tablet.shows(call)
     await corner.tablet.go(item, "accept")

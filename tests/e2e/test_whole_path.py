@@ -43,7 +43,7 @@ async def test_a_reported_call_wakes_a_waiting_tablet_and_comes_back_closed(corn
     await field.office.is_free(tablet)
 
 
-async def test_the_cads_feed_shows_every_status_in_order(corner: Corner) -> None:
+async def test_the_cads_feed_shows_every_change_in_order(corner: Corner, field: Field) -> None:
     cad = corner.cad
     seen: list[Body] = []
     cursor = (await cad.changes())["next"]
@@ -62,7 +62,12 @@ async def test_the_cads_feed_shows_every_status_in_order(corner: Corner) -> None
         await corner.tablet.go(item, action)
         await corner.cad.until(call, status)
     await asyncio.wait_for(following, 10)
-    assert statuses(seen) == ["queued", "offered", "accepted", "en_route", "on_scene", "closed"]
+    # `call` is the call as it is now: the status of a change may be read when the next one has already come
+    assert [status for status in statuses(seen) if status != "queued"] == [
+        "offered", "accepted", "en_route", "on_scene", "closed"
+    ]  # fmt: skip
+    written = await field.value("SELECT count(*) FROM intake.change WHERE call_id = $1::text::uuid", call["id"])
+    assert len(seen) == written, "no change is skipped, none shown twice"
     assert {entry["id"] for entry in seen} == {call["id"]}
     versions = [entry["version"] for entry in seen]
     assert versions == sorted(versions)

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -66,10 +67,16 @@ class Corner:
         self.tablets.append(tablet)
         return tablet
 
+    async def put_plan(self, plan: Body) -> None:
+        """Put a public safety plan into force here."""
+        body = {"plan": plan, "approved_by": "Council file 26-0001"}
+        path = f"/v1/neighborhoods/{self.place.slug}/plan"
+        (await self.field.office.ask("intake", "PUT", path, json=body)).good()
+
     async def everybody_off(self) -> None:
-        """Send the teams home."""
+        """Send home whoever has no work."""
         for tablet in self.tablets:
-            (await tablet.duty("off_duty")).good()
+            await tablet.duty("off_duty")
 
 
 @dataclass
@@ -80,7 +87,8 @@ class Field:
     wire: Wire
     provider_id: str = ""
     ahead: timedelta = timedelta(0)
-    _unused: Iterator[Neighborhood] = field(default_factory=lambda: iter(neighborhoods()))
+    _places: Iterator[Neighborhood] = field(default_factory=lambda: cycle(neighborhoods()))
+    _corners: dict[str, Corner] = field(default_factory=dict)
 
     @property
     def tokens(self) -> Tokens:
@@ -107,9 +115,11 @@ class Field:
         return Cad(self.wire, self.tokens.cad_for(name), self.now, name)
 
     async def corner(self, teams: int = 1, **differs: Any) -> Corner:
-        """Return a neighborhood that no test has used, with so many teams on duty."""
-        place = next(self._unused)
-        found = Corner(self, place, self.cad(), [])
+        """Return a neighborhood that is nobody else's, with so many teams on duty."""
+        place = next(self._places)
+        if (left := self._corners.get(place.slug)) is not None:
+            await left.everybody_off()
+        found = self._corners[place.slug] = Corner(self, place, self.cad(), [])
         for _ in range(teams):
             await found.extra_team(**differs)
         return found

@@ -32,10 +32,9 @@ WORSE: Final[Body] = {
     "answers": {"weapons": "yes"},
 }
 """News after which no civilian may go."""
-DOUBT: Final[Body] = {
-    "answers": {"weapons": "unknown", "intoxication": "yes"},
-    "narrative": "He may be drunk, hard to tell.",
-}
+UNSURE: Final[Body] = {"answers": DENIED | {"weapons": "unknown"}, "narrative": "Neighbors arguing about a fence."}
+"""A report that nobody has asked about weapons."""
+DOUBT: Final[Body] = {"answers": {"dv_relation": "yes"}, "narrative": "They used to be a couple."}
 """News that a person must look at."""
 
 
@@ -258,6 +257,16 @@ class Reviewer:
         said = {"decision": decision, "reason": "Read by a person."} | body
         path = f"/v1/calls/{call['id']}/review"
         return await self.wire.ask("intake", "POST", path, token=self.token, json=said)
+
+    async def clear(self, call: Body, **body: Any) -> Body:
+        """Read the call and send civilians, again when it has changed meanwhile."""
+        for _ in range(10):
+            path = f"/v1/calls/{call['id']}"
+            now = (await self.wire.ask("intake", "GET", path, token=self.token)).good()
+            reply = await self.say(now, "send_civilian", version=now["version"], **body)
+            if reply.status != 412:
+                break
+        return reply.good()
 
 
 @dataclass

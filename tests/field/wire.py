@@ -14,6 +14,7 @@ T = TypeVar("T")
 Body = dict[str, Any]
 USUAL_TIMEOUT_S: Final = 10.0
 _POLL_S: Final = 0.03
+_PATIENCE: Final = 20
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Reply:
 
     def items(self) -> list[Body]:
         """Return the items of a page. Raises AssertionError for any answer but 2xx."""
-        items: list[Body] = self.items()
+        items: list[Body] = self.good()["items"]
         return items
 
     def refused(self, status: int, problem: str | None = None) -> Body:
@@ -76,7 +77,19 @@ class Wire:
             limits=httpx2.Limits(max_connections=None, max_keepalive_connections=64), trust_env=False
         )
 
-    async def ask(
+    async def ask(self, service: str, method: str, path: str, **request: Any) -> Reply:
+        """Return the answer of the next replica (or of the one named); one that refuses connections is passed over.
+
+        A service that has just lost its database connections says `unavailable`, and is asked again as it asks for.
+        """
+        for _ in range(_PATIENCE):
+            reply = await self._once(service, method, path, **request)
+            if reply.problem != "unavailable":
+                break
+            await asyncio.sleep(_POLL_S)
+        return reply
+
+    async def _once(
         self,
         service: str,
         method: str,
@@ -89,7 +102,6 @@ class Wire:
         timeout_s: float = USUAL_TIMEOUT_S,
         replica: int | None = None,
     ) -> Reply:
-        """Return the answer of the next replica (or of the one named); one that refuses connections is passed over."""
         asked = f"{method} {path}"
         sent = {"Content-Type": "application/json"} if content is not None else {}
         sent |= {"Authorization": f"Bearer {token}"} if token is not None else {}
