@@ -84,9 +84,9 @@ def migrate() -> None:
     if samples := [name for name, value in os.environ.items() if "change-me" in value]:
         raise UsageError(f"Still as in .env.example: {', '.join(sorted(samples))}. Put secrets of your own there.")
     for done in asyncio.run(run(where, os.environ.get("COMMONGROUND_SECRET", ""))).values():
-        console.print(f"{done.service}: schema is at {done.revision}", highlight=False)
+        _say(f"{done.service}: schema is at {done.revision}")
         for line in done.lost:
-            console.print(f"[yellow]{line}[/]", highlight=False)
+            _say(line, style="yellow")
 
 
 @app.command()
@@ -94,7 +94,7 @@ def seed(home: HomeOption = DEFAULT) -> None:
     """Load the starter city (Los Angeles neighborhoods, a dozen invented teams) into the running system, if it is empty."""
     from services.starter_city.command import seed_running
 
-    console.print(asyncio.run(seed_running(Home(home).endpoints)), highlight=False)
+    _say(asyncio.run(seed_running(Home(home).endpoints)))
 
 
 @app.command()
@@ -157,7 +157,11 @@ def import_neighborhoods(
     from services.intake.commands.neighborhoods import import_file
     from services.launcher import intake_dsn
 
-    console.print(asyncio.run(import_file(intake_dsn(Home(home), os.environ), file)), highlight=False)
+    done = asyncio.run(import_file(intake_dsn(Home(home), os.environ), file))
+    what = "are in force now" if done.changed else "were in force already"
+    _say(f"{done.neighborhoods} neighborhoods {what}, layer {done.version}")
+    for remark in done.remarks:
+        _say(f"  {remark}")
 
 
 class Part(StrEnum):
@@ -177,7 +181,7 @@ def openapi(
 
     if not check:
         for path in write():
-            console.print(f"wrote {path}", highlight=False)
+            _say(f"wrote {path}")
     elif old := stale():
         raise UsageError(f"Not up to date: {', '.join(old)}. Run `commonground openapi` and commit what it writes.")
 
@@ -190,6 +194,11 @@ def version() -> None:
     print(code_version())
 
 
+def _say(line: str, style: str | None = None) -> None:
+    """Print a line as it is on standard error: never wrapped, nothing in it taken for markup."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
 def main() -> int:
     """Run the command line; the exit code. What a user can mend is said in a line, without a traceback."""
     try:
@@ -197,7 +206,7 @@ def main() -> int:
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except _mendable() as error:
-        console.print(f"commonground: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        _say(f"commonground: {error}", style="red")
         return 1
     return 0
 

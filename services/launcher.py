@@ -26,7 +26,6 @@ from services.system import Plan, System
 from services.tablets import Tablets
 from services.time_rate import arrange_clock, end_of_fast_time
 
-_WAYS_TO_STOP: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S: Final = 0.2
 _RESTARTS: Final = 5
 _WITHIN_S: Final = 60.0
@@ -128,7 +127,7 @@ def _stoppable() -> Iterator[None]:
         _ignore_further_requests()
         raise KeyboardInterrupt
 
-    before = {way: signal.signal(way, interrupt) for way in _WAYS_TO_STOP}
+    before = {way: signal.signal(way, interrupt) for way in _ways_to_stop()}
     try:
         yield
     finally:
@@ -136,8 +135,14 @@ def _stoppable() -> Iterator[None]:
             signal.signal(way, handler)
 
 
+def _ways_to_stop() -> list[signal.Signals]:
+    """Return the signals that end us; a closed terminal does not, if we were started to outlive it (nohup)."""
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM] if outlives else [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+
+
 def _ignore_further_requests() -> None:
-    for way in _WAYS_TO_STOP:
+    for way in _ways_to_stop():
         signal.signal(way, signal.SIG_IGN)
 
 
@@ -289,7 +294,7 @@ def _stop_by_cancelling() -> asyncio.Event:
             stopping.set()
             task.cancel()
 
-    for way in _WAYS_TO_STOP:
+    for way in _ways_to_stop():
         asyncio.get_running_loop().add_signal_handler(way, stop)
     return stopping
 
