@@ -167,7 +167,7 @@ async def long_poll(
                 first = tag
             unchanged = tag == first if known is None else knows(known, tag)
             left = deadline - asyncio.get_running_loop().time()
-            if not unchanged or left <= 0:
+            if not unchanged or left <= 0 or hub.leaving:
                 break
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, RECHECK_S)):

@@ -30,6 +30,8 @@ class Hub:
         self._channel = channel
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
         self._unsent: set[str] = set()
+        self.leaving = False
+        """True once this process is about to end: whoever would wait answers instead."""
         self._to_send = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +69,7 @@ class Hub:
 
     async def start(self) -> None:
         """Open the one LISTEN connection and begin to serve; both reconnect by themselves."""
+        self.leaving = False
         self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._send())]
 
     async def stop(self) -> None:
@@ -77,6 +80,11 @@ class Hub:
         if self._connection is not None and not self._connection.is_closed():
             with suppress(Exception):
                 await self._connection.close(timeout=1)
+        self.release()
+
+    def release(self) -> None:
+        """Let everybody go who waits, and let nobody wait from now on: the process is about to end."""
+        self.leaving = True
         self.wake_all()
 
     def wake_all(self) -> None:

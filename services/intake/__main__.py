@@ -1,20 +1,16 @@
 """Runs one replica: `python -m services.intake`."""
 
-import uvicorn
-
 from services.intake.app import create_app
 from services.intake.settings import Settings
 from shared import log
+from shared.serve import serve
 
 
 def main() -> None:
     """Serve until told to stop."""
     settings = Settings()
     log.configure("intake", settings.log_level)
-    uvicorn.run(
-        create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False,
-        timeout_graceful_shutdown=3, server_header=False,
-    )  # fmt: skip
+    serve(create_app(settings), host=settings.host, port=settings.port)
 
 
 if __name__ == "__main__":

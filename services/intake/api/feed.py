@@ -63,7 +63,7 @@ async def get_changes(
                     unit.conn, desk.jurisdiction, position, cads=cads, limit=0 if from_now else limit
                 )
             left = deadline - loop.time()
-            if page.items or left <= 0:
+            if page.items or left <= 0 or desk.hub.leaving:
                 return _answer(desk, page)
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), min(left, _SOON_S if page.pending else RECHECK_S))

@@ -250,6 +250,16 @@ async def test_a_wake_that_changes_nothing_is_waited_through() -> None:
     assert (await polling).body == b"2"
 
 
+async def test_who_waits_is_answered_when_the_process_is_about_to_end_and_nobody_waits_after() -> None:
+    hub, source = Hub("", "c"), Source()
+    polling = asyncio.create_task(poll(source, hub, prefer="wait=30", known=edge.etag(b"1")))
+    await asyncio.sleep(0.01)
+    hub.release()
+    assert (await asyncio.wait_for(polling, 1)).status_code == 304
+    late = await asyncio.wait_for(poll(source, hub, prefer="wait=30"), 1)
+    assert (late.status_code, late.body) == (200, b"1")
+
+
 async def test_a_wait_without_a_known_tag_waits_for_the_next_change() -> None:
     hub, source = Hub("", "c"), Source()
     polling = asyncio.create_task(poll(source, hub, prefer="wait=30"))
