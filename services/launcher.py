@@ -72,8 +72,10 @@ def ports_of(options: Options, environment: Mapping[str, str]) -> dict[str, list
 
 def intake_dsn(home: Home, environment: Mapping[str, str]) -> str:
     """Return how to reach intake's rows in the installation that `home` or the environment names."""
+    if own := environment.get("INTAKE_DATABASE_DSN"):
+        return own
     if named := servers(environment):
-        return as_text(named["intake"].login or named["intake"].migrating)
+        return as_text(named["intake"].migrating)
     embedded = one_server(recorded_dsn(home.postgres))["intake"]
     return embedded.login_dsn(home.secret(environment), with_roles=True)
 

@@ -79,6 +79,7 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",  # the detail of a failed statement shows the row, and rows hold what callers said
     "log_line_prefix": "%m [%p] %u@%d ",
 }
 
