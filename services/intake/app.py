@@ -94,8 +94,11 @@ def _checks(app: FastAPI) -> tuple[dict[str, health.Check], dict[str, health.Che
         return await health.database_check(app.state.db, SCHEMA, newest)()
 
     async def protocol() -> str | None:
-        async with app.state.db.autocommit() as unit:
-            version = await version_in_force(unit.conn)
+        try:
+            async with app.state.db.autocommit() as unit:
+                version = await version_in_force(unit.conn)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
+            return f"cannot be read: {type(error).__name__}"
         if version is None:
             return "no protocol is in force"
         known = app.state.desk.protocols.known(version) is not None

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 ASK_S: Final = 2.0
 _CLAIM: Final = timedelta(seconds=2.5)
 """A replica that has claimed a deadline asks and answers within this; after it another one does."""
+_AT_ONCE: Final = 48
 _TRIES: Final = 3
 STOPPED_SHORT: Final = (
     "Dispatch has not confirmed that the team was called off: a team may be at the scene or on its way. "
@@ -78,13 +79,19 @@ async def answer_for_calls(db: Database, desk: Desk, dispatch: Dispatch) -> None
     """Ask dispatch once about every call whose own deadline has passed; give back those that it does not account for."""
     async with db.autocommit() as unit:
         ids = await due.claim_own_deadlines(unit.conn, desk.jurisdiction, desk.at_least(_CLAIM, wall_s=0.25))
-    await asyncio.gather(*(_answer_for(db, desk, dispatch, call_id) for call_id in ids))
+    gate = asyncio.Semaphore(_AT_ONCE)
+    results = await asyncio.gather(
+        *(_answer_for(db, desk, dispatch, call_id, gate) for call_id in ids), return_exceptions=True
+    )
+    for failed in (result for result in results if isinstance(result, BaseException)):
+        raise failed  # the others were answered for; this one is claimed again in a moment
 
 
-async def _answer_for(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -> None:
-    await _ask(db, desk, dispatch, call_id)
-    async with db.autocommit() as unit:
-        await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
+async def _answer_for(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID, gate: asyncio.Semaphore) -> None:
+    async with gate:
+        await _ask(db, desk, dispatch, call_id)
+        async with db.autocommit() as unit:
+            await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
 
 
 def _still_passed(known: Known) -> ReturnReason | None:

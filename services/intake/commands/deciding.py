@@ -21,6 +21,7 @@ from services.intake.domain.plan import Plan, PlanRules, default_plan
 from services.intake.domain.plan_body import parse_plan
 from services.intake.domain.triage.decide import decide_safely, fault
 from services.intake.domain.triage.model import Decision
+from services.intake.metrics import DECISION_S
 from services.intake.settings import CODE_VERSION
 from services.intake.store import calls, cases
 from services.intake.store.calls import Call
@@ -123,7 +124,8 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
     if protocol is None:
         decision = fault(room.setting.protocol_version or "none", plan.version)
     else:
-        decision = decide_safely(evidence, protocol, rules, [clearance_of_row(row) for row in case.clearances])
+        with DECISION_S.time():
+            decision = decide_safely(evidence, protocol, rules, [clearance_of_row(row) for row in case.clearances])
     read = {call.id: case.statements} | {other.id: room.cases[other.id].statements for other in others}
     record = evidence_record(evidence, read, case.clearances) | {
         "layer_version": room.setting.layer_version,

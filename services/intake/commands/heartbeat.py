@@ -8,6 +8,7 @@ import structlog
 from services.intake.commands.alarms import alarm, quiet
 from services.intake.commands.deadlines import give_back_unaccepted
 from services.intake.commands.desk import Desk
+from services.intake.metrics import DISPATCH_ANSWERS
 from services.intake.peers import Dispatch, DispatchRefused, PeerSilentError, WishesMissing
 from services.intake.store import link, wishes
 from shared.alerts import Alarm, Severity
@@ -30,8 +31,10 @@ async def beat(db: Database, desk: Desk, dispatch: Dispatch) -> bool:
         answer = await dispatch.beat(Heartbeat(echo=known.echo, applied=known.applied, withdrawn=withdrawn))
     except (PeerSilentError, DispatchRefused) as error:
         log.warning("heartbeat.not_answered", error=type(error).__name__, detail=str(error))
+        DISPATCH_ANSWERS.set(0)
         await _silent(db, desk)
         return False
+    DISPATCH_ANSWERS.set(1)
     if isinstance(answer, WishesMissing):
         return await _restored(db, desk, answer)
     async with db.transaction() as unit:

@@ -22,6 +22,7 @@ from services.intake.domain.call import (
     is_legal,
 )
 from services.intake.domain.triage.model import Verdict
+from services.intake.metrics import count_move
 from services.intake.store.calls import HEAD_START, Call, Event, Filing, file_call
 from shared.db import Unit
 from shared.errors import Refusal
@@ -128,6 +129,7 @@ async def filed(unit: Unit, desk: Desk, before: Call, after: Call, filing: Filin
     if not await file_call(unit.conn, before, after, filing, head_start=head_start(desk)):
         return None
     desk.tell(unit, after, wish=filing.wish is not None)
+    unit.then(lambda: count_move(before, after))
     return after
 
 

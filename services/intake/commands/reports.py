@@ -20,6 +20,7 @@ from services.intake.commands.statements import (
 from services.intake.commands.wishes import wish_after_decision
 from services.intake.domain.call import CallStatus
 from services.intake.domain.triage.model import Verdict
+from services.intake.metrics import count_move
 from services.intake.queries.calls import CallView, view_call
 from services.intake.store.calls import Call, Event, Filing, open_call
 from services.intake.store.cases import CaseRow
@@ -136,6 +137,7 @@ async def _open(unit: Unit, desk: Desk, caller: Caller, room: Room, new: Report)
     if not await open_call(unit.conn, after, filing, head_start=head_start(desk)):
         return None
     desk.tell(unit, after, wish=filing.wish is not None)
+    unit.then(lambda: count_move(None, after))
     await decide_linked(unit, desk, with_case(room, after, case), after)
     return CallView(after, decided.wire, (), room.now)
 
