@@ -58,10 +58,12 @@ async def apply(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -
         return
     step = desk.step(case, INTAKE)
     step.wish = _wish(message, facts)
-    step.note("wish", "wish", reason=message.reason, data=_said(message, facts), **_columns(message, facts))
+    has_ended = case.incident.status is incidents.Status.ENDED
+    changes = {"wish_seq": message.seq} if has_ended and message.wanted == "civilian" else _columns(message, facts)
+    step.note("wish", "wish", reason=message.reason, data=_said(message, facts), **changes)
     if message.wanted == "withdrawn":
         _withdraw(step, message.reason or UNSAID)
-    elif case.incident.status is not incidents.Status.ENDED and facts is not None:
+    elif not has_ended and facts is not None:
         _review(step, desk, facts)
     await _write(unit, desk, step)
     await store.count_applied(unit.conn, case.incident.jurisdiction)
@@ -105,8 +107,9 @@ async def _write(unit: Unit, desk: Desk, step: Step) -> None:
 def _withdraw(step: Step, reason: str) -> None:
     incident = step.case.incident
     if incident.status is incidents.Status.ENDED:
-        if incident.wish.reason == UNSAID and reason != recalls.CANCELLED:
-            step.incident_changes["return_reason"] = reason
+        if incident.wish.reason == UNSAID:  # so far only a heartbeat had ended it: here is the true reason
+            cancelled = reason == recalls.CANCELLED
+            step.incident_changes |= {"call_cancelled_at": step.case.now} if cancelled else {"return_reason": reason}
         if reason != recalls.CANCELLED:
             recalls.tell_worse_news(step, reason)
     elif reason == recalls.CANCELLED:
