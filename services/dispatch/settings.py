@@ -62,7 +62,9 @@ class Settings(BaseSettings):
     def durations(self) -> Durations:
         """Return the deadlines as the domain reads them."""
         return Durations(
-            hold=self.hold_within,
+            hold=max(
+                self.hold_within, timedelta(seconds=2 * self.time_rate)
+            ),  # it covers HTTP, which runs in real time
             respond=self.respond_within,
             respond_scheduled=self.respond_scheduled_within,
             depart=self.depart_within,

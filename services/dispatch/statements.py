@@ -113,13 +113,13 @@ COMMIT: Final = _statement(
 )
 RECEIVE: Final = _statement("""
     WITH written AS (
-        INSERT INTO dispatch.incident (id, jurisdiction, status, version, event_seq, created_at, ended_at, call_cancelled_at, wish_seq, wanted,
-            may_offer, may_depart, wish_reason, verdict, priority, facts, assign_by, act_by, stage, offers, return_reason,
-            confirmed_version, events_confirmed, report_at, report_tries)
+        INSERT INTO dispatch.incident (id, jurisdiction, status, version, event_seq, created_at, ended_at, call_cancelled_at,
+            wish_seq, wanted, may_offer, may_depart, wish_reason, verdict, priority, facts, assign_by, act_by, stage, offers,
+            return_reason, confirmed_version, events_confirmed, report_at, report_tries)
         SELECT :incident_id, :jurisdiction, :status, 1, 1, dispatch.clock(),
             CASE WHEN :status = 'ended' THEN dispatch.clock() END,
-            CASE WHEN :status = 'ended' AND :reason = 'cancelled' THEN dispatch.clock() END, :seq, :wanted, :may_offer, :may_depart, :reason, :verdict,
-            :priority, CAST(:facts AS jsonb), until.assign_by,
+            CASE WHEN :status = 'ended' AND :reason = 'cancelled' THEN dispatch.clock() END,
+            :seq, :wanted, :may_offer, :may_depart, :reason, :verdict, :priority, CAST(:facts AS jsonb), until.assign_by,
             CASE WHEN until.alert_at < until.assign_by THEN until.alert_at ELSE until.assign_by END,
             CASE WHEN until.alert_at < until.assign_by THEN 0 ELSE 1 END,
             0, :return_reason, 0, 0, dispatch.clock(), 0

@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
 from services.dispatch import queries
 from services.dispatch.api import views
 from services.dispatch.api.schemas import (
+    EMERGENCY_BODY,
     ActionRequest,
     AssignmentDetail,
     AssignmentState,
@@ -105,18 +106,20 @@ async def get_assignment(
     status_code=202,
     response_model=EmergencyAnswer,
     responses=answers(404),
+    openapi_extra=EMERGENCY_BODY,
 )
-async def emergency(team_id: UUID, body: EmergencyRequest, desk: TheDesk, caller: Crew, once: OnceOnly) -> Any:
+async def emergency(request: Request, team_id: UUID, desk: TheDesk, caller: Crew, once: OnceOnly) -> Any:
     """Sound the alarm: in any state, with or without work, as often as pressed. The call center and the supervisors are told at once.
 
-    The assignment stays as it is; `escalate` it, or clear it, when there is time.
+    The assignment stays as it is; `escalate` it, or clear it, when there is time. No body is ever refused: what cannot be read is left out.
     """
     if not caller.is_team(team_id):
         raise NotFound("There is no such team.")
-    position = body.position()
+    pressed = EmergencyRequest.of(await request.body())
+    position = pressed.position.model_dump(mode="json") if pressed.position else None
 
     async def work(unit: Unit) -> JSONResponse:
-        panic = await emergencies.alarm(unit, desk, team_id, position=position, note=body.note, actor=caller.actor)
+        panic = await emergencies.alarm(unit, desk, team_id, position=position, note=pressed.note, actor=caller.actor)
         answer = EmergencyAnswer(notice_id=panic.notice_id, incident_id=panic.incident_id, at=panic.at)
         return JSONResponse(answer.model_dump(mode="json"), status_code=202)
 

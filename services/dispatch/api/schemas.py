@@ -1,9 +1,11 @@
 """Bodies of dispatch's own clients: tablets and supervisors."""
 
-from typing import Annotated, Any, Literal
+import json
+from contextlib import suppress
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationError
 
 from services.dispatch.commands.actions import CrewReport
 from services.dispatch.domain.assignment import Action
@@ -181,25 +183,72 @@ class AssignmentDetail(Answer):
     history: list[AssignmentEvent]
 
 
+class PanicPosition(Strict):
+    """Where the button was pressed."""
+
+    lat_deg: Latitude
+    lon_deg: Longitude
+    at: Annotated[Time | None, Field(description="When the tablet knew it.")] = None
+
+
 class EmergencyRequest(Strict):
-    """Panic. Everything in it is optional."""
+    """Panic. Everything in it is optional, and nothing in it can be refused: what cannot be read is left out."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"lat_deg": 34.0443, "lon_deg": -118.2106}, {}]})
-
-    lat_deg: Latitude | None = None
-    lon_deg: Longitude | None = None
-    at: Annotated[Time | None, Field(description="The tablet's clock: recorded, decides nothing.")] = None
+    position: PanicPosition | None = None
     note: Annotated[str, Field(max_length=500)] | None = None
 
-    def position(self) -> dict[str, Any] | None:
-        """Return where it was pressed, if the tablet knew. Raises Invalid for half a position."""
-        if (self.lat_deg is None) != (self.lon_deg is None):
-            raise Invalid(
-                "A position has both coordinates.", pointer="/lat_deg" if self.lat_deg is None else "/lon_deg"
-            )
-        if self.lat_deg is None:
-            return None
-        return {"lat_deg": self.lat_deg, "lon_deg": self.lon_deg, "at": self.at.isoformat() if self.at else None}
+    @classmethod
+    def of(cls, body: bytes) -> "EmergencyRequest":
+        """Return what can be read of a body, whatever it is. The alarm matters more than its form."""
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            return cls()
+        if not isinstance(said, dict):
+            return cls()
+        place = said.get("position", said)
+        note = said.get("note")
+        return cls(position=_place(place), note=note[:500] if isinstance(note, str) else None)
+
+
+def _place(said: object) -> PanicPosition | None:
+    if not isinstance(said, dict):
+        return None
+    for names in (("lat_deg", "lon_deg", "at"), ("lat_deg", "lon_deg")):  # an unreadable time does not lose the place
+        with suppress(ValidationError):
+            return PanicPosition.model_validate({name: said[name] for name in names if name in said})
+    return None
+
+
+EMERGENCY_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": False,
+        "description": EmergencyRequest.__doc__,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "position": {
+                            "type": "object",
+                            "properties": {
+                                "lat_deg": {"type": "number", "minimum": -90, "maximum": 90},
+                                "lon_deg": {"type": "number", "minimum": -180, "maximum": 180},
+                                "at": {"type": "string", "format": "date-time"},
+                            },
+                        },
+                        "note": {"type": "string", "maxLength": 500},
+                    },
+                },
+                "examples": {
+                    "pressed": {"value": {"position": {"lat_deg": 34.0443, "lon_deg": -118.2106}}},
+                    "nothing known": {"value": {}},
+                },
+            }
+        },
+    }
+}
+"""The body is read by hand, so that no panic is ever refused; this is what the OpenAPI file says of it."""
 
 
 class EmergencyAnswer(Answer):

@@ -36,7 +36,10 @@ async def alarm(
 
     The assignment stays as it is: what the crew does next is theirs to say.
     """
+    now = (await unit.conn.execute(_NOW)).scalar_one()
     where = position or desk.roster.position(team_id)
+    if where is not None and where.get("at") is None:
+        where = {**where, "at": now.isoformat()}
     work = (await unit.conn.execute(_LIVE, {"team_id": team_id})).first()
     seen = desk.roster.get(team_id)
     name = work.team_name if work else seen.team_name if seen else "A team"
@@ -48,7 +51,7 @@ async def alarm(
     alert = Alarm(KIND, team_id, Severity.LIFE, words, "The call center has been told.")
     await raise_alert(unit.conn, tables.alert, alert)
     desk.effects.alerted(unit)
-    return Panic(notice_id, work.incident_id if work else None, (await unit.conn.execute(_NOW)).scalar_one())
+    return Panic(notice_id, work.incident_id if work else None, now)
 
 
 async def _on_incident(

@@ -136,7 +136,7 @@ async def test_an_emergency_with_work_is_a_notice_on_the_call(world: World) -> N
     call = await world.wish()
     offer = await world.offered(team)
     await world.act(team, offer["id"], "accept")
-    body = {"lat_deg": 34.05, "lon_deg": -118.2, "note": "knife"}
+    body = {"position": {"lat_deg": 34.05, "lon_deg": -118.2}, "note": "knife"}
     for _ in range(2):
         pressed = await world.post(f"/v1/teams/{team['team_id']}/emergency", body, team["team_id"])
         assert (pressed.status_code, pressed.json()["incident_id"]) == (202, call)
@@ -170,8 +170,26 @@ async def test_an_emergency_without_work_reaches_intake_and_keeps_the_team_from_
     assert (await world.offered(team))["incident_id"] == call
 
 
-async def test_half_a_position_is_refused_and_an_emergency_without_one_is_not(world: World) -> None:
-    team = str(uuid4())
-    half = await world.post(f"/v1/teams/{team}/emergency", {"lat_deg": 34.0}, team)
-    assert (half.status_code, half.json()["errors"][0]["pointer"]) == (422, "/lon_deg")
-    assert (await world.post(f"/v1/teams/{team}/emergency", {}, team)).status_code == 202
+@pytest.mark.parametrize(
+    ("body", "lat"),
+    [
+        (b"", None),
+        (b"{", None),
+        (b"[1]", None),
+        (b'{"position": {"lat_deg": 999, "lon_deg": 1}}', None),
+        (b'{"position": null, "colour": "blue"}', None),
+        (b'{"position": {"lat_deg": 34.0, "lon_deg": -118.2, "at": "yesterday", "speed": 3}}', 34.0),
+        (b'{"lat_deg": 34.0, "lon_deg": -118.2, "note": 5}', 34.0),
+    ],
+)
+async def test_no_panic_is_refused_for_its_body(world: World, body: bytes, lat: float | None) -> None:
+    team = fakes.a_team()
+    world.teams.items = [team]
+    call = await world.wish()
+    await world.offered(team)
+    path, headers = f"/v1/teams/{team['team_id']}/emergency", world.headers(team["team_id"])
+    pressed = await world.client.post(path, content=body, headers=headers)
+    assert pressed.status_code == 202, pressed.text
+    [notice] = (await world.progress(call))["notices"]
+    assert (notice["position"] or {}).get("lat_deg") == lat
+    assert [alert["kind"] for alert in (await world.get("/v1/alerts")).json()["items"]] == ["team_emergency"]
