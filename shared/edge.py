@@ -51,10 +51,12 @@ def _to_utc(value: datetime) -> datetime:
 Time = Annotated[AwareDatetime, BeforeValidator(_text_only), AfterValidator(_to_utc)]
 """A time with an offset, RFC 3339 text on the wire; UTC inside. Numbers and naive times are refused."""
 Latitude = Annotated[
-    float, Field(ge=-90, le=90, strict=True, allow_inf_nan=False, description="Degrees north, WGS 84.", examples=[34.0443])
+    float,
+    Field(ge=-90, le=90, strict=True, allow_inf_nan=False, description="Degrees north, WGS 84.", examples=[34.0443]),
 ]
 Longitude = Annotated[
-    float, Field(ge=-180, le=180, strict=True, allow_inf_nan=False, description="Degrees east, WGS 84.", examples=[-118.2106])
+    float,
+    Field(ge=-180, le=180, strict=True, allow_inf_nan=False, description="Degrees east, WGS 84.", examples=[-118.2106]),
 ]
 Language = Annotated[
     str,
@@ -140,7 +142,8 @@ def knows(if_none_match: str | None, tag: str) -> bool:
 class Tagged(NamedTuple):
     """A body with a tag of its own, where not every difference between two bodies is news (then it is a weak one, `W/"…"`)."""
 
-    body: bytes
+    body: Callable[[], bytes]
+    """Renders the body; not called when the caller knows the tag already."""
     tag: str
 
 
@@ -162,7 +165,7 @@ async def long_poll(
     while True:
         async with hub.listening(*keys) as news:
             answer = await read()
-            body, tag = answer if isinstance(answer, Tagged) else (answer, etag(answer))
+            tag = answer.tag if isinstance(answer, Tagged) else etag(answer)
             if known is None and first is None:
                 first = tag
             unchanged = tag == first if known is None else knows(known, tag)
@@ -175,6 +178,7 @@ async def long_poll(
     headers = {"ETag": tag, "Cache-Control": "no-store"}
     if knows(known, tag):
         return Response(status_code=304, headers=headers)
+    body = answer.body() if isinstance(answer, Tagged) else answer
     return Response(body, media_type="application/json", headers=headers)
 
 

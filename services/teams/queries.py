@@ -9,7 +9,7 @@ from sqlalchemy import RowMapping, Select, Text, and_, bindparam, cast, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.teams.domain.holds import HoldState
-from services.teams.records import TeamRecord, team_record
+from services.teams.records import JSON_COLUMNS, TeamRecord, team_record
 from services.teams.scope import Scope
 from services.teams.tables import SCHEMA, duty, hold, position, provider, shift_plan, team, team_event
 from shared.clock import clock
@@ -19,7 +19,7 @@ _NOW: Final = select(clock(SCHEMA)).scalar_subquery()
 """Evaluated once per statement, so that all teams are judged at one instant."""
 _TEAMS: Final[Select[Any]] = (
     select(
-        *team.c,
+        *(cast(column, Text).label(column.name) if column.name in JSON_COLUMNS else column for column in team.c),
         duty.c.status, duty.c.crew, duty.c.until, duty.c.reason, duty.c.since, duty.c.held_by, duty.c.revision,
         duty.c.version.label("duty_version"),
         cast(shift_plan.c.plan, Text).label("plan"), shift_plan.c.version.label("shifts_version"),

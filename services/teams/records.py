@@ -19,6 +19,10 @@ SETTLES_EVERY_S: Final = 10
 """Positions change the ETag of availability at most this often: at the ends of these slices of time."""
 
 
+JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact")
+"""Read as text, so that what has not changed is parsed once and not at every reading of every team."""
+
+
 class Seen(NamedTuple):
     """A position, and when the team was seen there by its own clock."""
 
@@ -34,7 +38,7 @@ class TeamRecord:
     id: UUID
     provider_id: UUID
     profile: Mapping[str, Any]
-    """The columns of `team`."""
+    """The columns of `team`. Shared with other records: never changed."""
     state: TeamState
     duty_since: datetime
     duty_version: int
@@ -76,7 +80,7 @@ def team_record(row: RowMapping) -> TeamRecord:
     return TeamRecord(
         id=row["id"],
         provider_id=row["provider_id"],
-        profile=dict(row),
+        profile={**row, **{name: _parsed(row[name]) for name in JSON_COLUMNS}},
         state=state,
         duty_since=row["since"],
         duty_version=row["duty_version"],
@@ -99,6 +103,12 @@ def _positions(row: RowMapping) -> tuple[Seen | None, Seen | None]:
     if row["settled_at"] is None:
         return live, None
     return live, Seen(row["settled_lat_deg"], row["settled_lon_deg"], row["settled_at"])
+
+
+@lru_cache(maxsize=8192)
+def _parsed(stored: str) -> Any:
+    """Return the value of stored JSON text. It is shared between records: read it, never change it."""
+    return json.loads(stored)
 
 
 @lru_cache(maxsize=8192)

@@ -8,7 +8,7 @@ from fastapi.responses import Response
 from services.teams import queries
 from services.teams.api.deps import NOT_MODIFIED, scope_of, single
 from services.teams.api.views import hold_view
-from services.teams.records import Seen, TeamRecord
+from services.teams.records import TeamRecord
 from services.teams.scope import AVAILABILITY, Scope
 from shared.auth import Caller, Role, allow
 from shared.edge import IfNoneMatch, Prefer, Tagged, etag, long_poll
@@ -19,10 +19,11 @@ from shared.problems import answers
 router = APIRouter(prefix="/v1/availability", tags=["availability"])
 
 
-def _item(team: TeamRecord, position: Seen | None) -> TeamAvailability:
+def _item(team: TeamRecord) -> TeamAvailability:
+    """Return the team as dispatch reads it. Not validated once more: it comes from our own tables."""
     lat_deg, lon_deg = team.base
-    rules = [DoNotSend.model_validate(rule) for rule in team.profile["do_not_send"]]
-    return TeamAvailability(
+    seen = team.position
+    return TeamAvailability.model_construct(
         team_id=team.id,
         team_name=team.profile["name"],
         provider_id=team.provider_id,
@@ -31,25 +32,31 @@ def _item(team: TeamRecord, position: Seen | None) -> TeamAvailability:
         disciplines=team.profile["disciplines"],
         languages=team.profile["languages"],
         catchment=team.profile["catchment"],
-        position=None
-        if position is None
-        else Position(lat_deg=position.lat_deg, lon_deg=position.lon_deg, at=position.at),
-        base=Base(lat_deg=lat_deg, lon_deg=lon_deg),
+        position=None if seen is None else Position(lat_deg=seen.lat_deg, lon_deg=seen.lon_deg, at=seen.at),
+        base=Base.model_construct(lat_deg=lat_deg, lon_deg=lon_deg),
         crew=len(team.standing.duty.crew),
         minimum_crew=team.state.minimum_crew,
         shift_ends_at=team.standing.shift_ends_at,
-        do_not_send=[rule for rule in rules if rule.until is None or rule.until > team.now],
+        do_not_send=_rules_in_force(team),
         hold=hold_view(team),
     )
 
 
+def _rules_in_force(team: TeamRecord) -> list[DoNotSend]:
+    rules = (DoNotSend.model_validate(rule) for rule in team.profile["do_not_send"])
+    return [rule for rule in rules if rule.until is None or rule.until > team.now]
+
+
 def snapshot(teams: list[TeamRecord]) -> Tagged:
-    """Return the body with the positions of this instant, and the tag of the body with those of ten seconds ago."""
-    live = settled = Availability(items=[_item(team, team.position) for team in teams]).model_dump_json().encode()
-    if any(team.position != team.settled for team in teams):
-        settled = Availability(items=[_item(team, team.settled) for team in teams]).model_dump_json().encode()
-    moves = ",".join(str(team.revision) for team in teams)  # a member relieved by another shows nowhere else
-    return Tagged(live, f"W/{etag(settled + moves.encode())}")
+    """Return the body, with the positions of this instant, and a tag that counts those of up to ten seconds ago.
+
+    The tag is of what can differ: all that is written raises a team's `revision`, time changes how it stands, and positions settle.
+    """
+    news = [(team.id, team.revision, team.standing, team.settled, _rules_in_force(team)) for team in teams]
+    return Tagged(
+        body=lambda: Availability.model_construct(items=[_item(team) for team in teams]).model_dump_json().encode(),
+        tag=f"W/{etag(repr(news).encode())}",
+    )
 
 
 @router.get(
