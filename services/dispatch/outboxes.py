@@ -21,7 +21,8 @@ def _sql(statement: str) -> TextClause:
     return made.bindparams(*(bindparam(n, type_=t) for n, t in _TYPES.items() if f":{n}" in statement))
 
 
-_AGAIN: Final = "dispatch.clock() + least(interval '1 s' * power(2, least({tries}, 4)), interval '15 s')"
+_AGAIN: Final = "dispatch.clock() + interval '1 s' * CASE WHEN {tries} < 30 THEN least({tries} + 1, 2) ELSE 15 END"
+"""Soon for a minute: after a restart of intake the call center must not wait for a backoff to run out."""
 _REPORTS_DUE: Final = _sql(f"""
     UPDATE dispatch.incident SET report_tries = report_tries + 1, report_at = {_AGAIN.format(tries="report_tries")}
     WHERE id IN (SELECT id FROM dispatch.incident

@@ -97,9 +97,7 @@ async def test_doubt_after_acceptance_stops_the_crew_short_and_nobody_clearing_i
     assert cleared["review_by"] is None
     await corner.tablet.shows(call, "accepted", where=lambda seen: bool(seen["may_depart"]))
     await corner.tablet.go(item, "depart")
-    again = await corner.cad.update(
-        call, {"narrative": "Someone mentions a weapon? Unclear.", "answers": {"weapons": "unknown"}}
-    )
+    again = await corner.cad.update(call, {"narrative": "She is his ex girlfriend."})
     assert again["review_by"] is not None
 
     await field.just_after(datetime.fromisoformat(again["review_by"]))

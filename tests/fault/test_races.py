@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.field.ground import Field
+from tests.field.ground import Corner, Field
 from tests.field.wire import Body, eventually
 
 TRIALS = 200
@@ -108,7 +108,7 @@ async def test_of_sixteen_calls_at_once_for_one_team_exactly_one_is_offered(fiel
             ])  # fmt: skip
             assert Counter(statuses) == {201: AT_ONCE}, f"trial {trial}"
             for _ in range(AT_ONCE):  # each in its turn, never two at a time
-                [item] = await eventually("the next one is offered", corner.tablet.list)
+                [item] = await eventually("the next one is offered", lambda: shown(corner))
                 live = await field.rows(
                     "SELECT id FROM dispatch.assignment WHERE team_id = $1::text::uuid AND ended_at IS NULL",
                     corner.tablet.team_id,
@@ -120,9 +120,8 @@ async def test_of_sixteen_calls_at_once_for_one_team_exactly_one_is_offered(fiel
 
 async def test_of_sixteen_supervisors_who_pick_one_team_at_once_exactly_one_gets_it(field: Field) -> None:
     corner = await field.corner(languages=["ko"])  # matching leaves the team alone; only a supervisor may send it
-    spanish = {"caller": {"language": "es"}}
     urls = [field.system.url("dispatch", replica) for replica in range(2)]
-    calls = [await corner.report(**spanish) for _ in range(AT_ONCE)]
+    calls = [await waiting(corner, field) for _ in range(AT_ONCE)]
     supervisor, body = field.tokens.supervisor, {"team_id": corner.tablet.team_id, "reason": "Knows the family."}
     query = "SELECT count(*) FROM dispatch.assignment WHERE team_id = $1::text::uuid AND ended_at IS NULL"
     async with racers() as both:
@@ -138,9 +137,21 @@ async def test_of_sixteen_supervisors_who_pick_one_team_at_once_exactly_one_gets
             await corner.tablet.go(item, "decline")
             await field.office.is_free(corner.tablet)
             if (await corner.cad.call(calls[winner]))["status"] == "returned":  # after so many refusals
-                calls[winner] = await corner.report(**spanish)
+                calls[winner] = await waiting(corner, field)
     for call in calls:
         await corner.cad.cancel(call)
+
+
+async def waiting(corner: Corner, field: Field) -> Body:
+    """Return a call of somebody who speaks Spanish, once dispatch looks for a team."""
+    call = await corner.report(caller={"language": "es"})
+    await eventually("dispatch has it", lambda: field.office.knows(call))
+    return call
+
+
+async def shown(corner: Corner) -> list[Body] | None:
+    """Return what is on the tablet, if anything is."""
+    return await corner.tablet.list() or None
 
 
 async def test_fifty_copies_of_one_call_at_once_are_one_call_one_incident_one_assignment(field: Field) -> None:

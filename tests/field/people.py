@@ -285,6 +285,10 @@ class Office:
         """Return dispatch's view of the call."""
         return (await self.ask("dispatch", "GET", f"/v1/incidents/{call['id']}")).good()
 
+    async def knows(self, call: Body) -> bool:
+        """Say whether dispatch has been told of the call."""
+        return (await self.ask("dispatch", "GET", f"/v1/incidents/{call['id']}")).ok
+
     async def assignment(self, assignment_id: str) -> Body:
         """Return one assignment with its history."""
         return (await self.ask("dispatch", "GET", f"/v1/assignments/{assignment_id}")).good()
@@ -310,7 +314,8 @@ class Office:
 
     async def hold_of(self, tablet: Tablet) -> Body | None:
         """Return the live hold of a team, if it has one."""
-        holds = (await self.ask("teams", "GET", "/v1/holds")).items()
+        token = self.tokens.supervisor
+        holds = (await self.wire.insist("teams", "GET", "/v1/holds", token=token)).items()
         return next((hold for hold in holds if hold["team_id"] == tablet.team_id), None)
 
     async def is_free(self, tablet: Tablet, *, within_s: float = 10.0) -> None:
