@@ -172,7 +172,7 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
         "unavailable",
         503,
         "Not available now",
-        "The database did not answer in time; nothing was decided. Try again.",
+        "The database did not answer. Whether this was carried out is not known: ask, or send it again with the same Idempotency-Key.",
         retry_after_s=1,
     )
 

@@ -46,8 +46,9 @@ Catchment = Annotated[
     dict[Slug, Strength],
     Field(min_length=1, max_length=500, examples=[{"boyle-heights": "home", "lincoln-heights": "also_serves"}]),
 ]
-MinimumCrew = Annotated[int, Field(ge=1, le=20, description="Fewer on duty: not offerable.")]
-Version = Annotated[int | None, Field(ge=0, le=2**31 - 1, description="If sent and not current: 412.")]
+MinimumCrew = Annotated[int, Field(strict=True, ge=1, le=20, description="Fewer on duty: not offerable.")]
+Version = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1, description="If sent and not current: 412.")] | None
+Flag = Annotated[bool, Field(strict=True)]
 Reason = Annotated[str | None, Field(max_length=500)]
 
 
@@ -118,7 +119,7 @@ class ProviderChange(Strict):
     name: Name | None = None
     kind: Literal["city", "county", "nonprofit"] | None = None
     contact: Contact | None = None
-    retired: bool | None = None
+    retired: Flag | None = None
     version: Version = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"contact": {"phone": "+1 213 555 0100"}, "version": 1}]})
@@ -171,7 +172,7 @@ class TeamChange(Strict):
     members: Members | None = None
     do_not_send: DoNotSendRules | None = None
     contact: Contact | None = None
-    retired: bool | None = None
+    retired: Flag | None = None
     version: Version = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"minimum_crew": 3, "version": 1}]})

@@ -25,7 +25,7 @@ class FixRequest(Strict):
     lat_deg: Latitude
     lon_deg: Longitude
     at: Time
-    accuracy_m: Annotated[float | None, Field(ge=0, le=1_000_000)] = None
+    accuracy_m: Annotated[float, Field(ge=0, le=1_000_000, strict=True)] | None = None
 
 
 class PositionsRequest(Strict):

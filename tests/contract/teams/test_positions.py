@@ -5,8 +5,6 @@ from itertools import permutations
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from services.teams.scope import Scope
 from services.teams.sweeps import forget, watch_clock
 from shared.auth import Caller, Role
@@ -29,7 +27,7 @@ async def report(api: Api, team_id: UUID, *fixes: dict[str, Any], **headers: str
 
 async def test_the_newest_believable_fix_is_the_position_in_any_order(api: Api) -> None:
     batch = [fix(30, 34.01), fix(20, 34.02), fix(-3600, 34.03), fix(10, 0, 0), fix(5, 52.5, 13.4)]
-    for order in permutations(range(5), 3):
+    for order in permutations(range(5), 2):
         team_id = await api.new_team()
         for place in order:
             await report(api, team_id, batch[place])
@@ -55,22 +53,25 @@ async def test_a_batch_says_which_fixes_it_ignored_and_why(api: Api) -> None:
     assert (await report(api, nothing, fix(0, 0, 0)))["position"] is None
 
 
-@pytest.mark.parametrize(
-    ("fixes", "pointer"),
-    [
-        ([], "/fixes"),
-        ([fix(0)] * 101, "/fixes"),
-        ([{**fix(0), "lat_deg": 999}], "/fixes/0/lat_deg"),
-        ([fix(0), {**fix(0), "at": "2026-11-23T10:00:00"}], "/fixes/1/at"),
-        ([{**fix(0), "speed": 3}], "/fixes/0/speed"),
-        ([{**fix(0), "accuracy_m": -1}], "/fixes/0/accuracy_m"),
-    ],
-)
-async def test_a_batch_that_cannot_be_read_is_refused(api: Api, fixes: list[Any], pointer: str) -> None:
+IMPOSSIBLE_BATCHES: list[tuple[list[Any], str]] = [
+    ([], "/fixes"),
+    ([fix(0)] * 101, "/fixes"),
+    ([{**fix(0), "lat_deg": 999}], "/fixes/0/lat_deg"),
+    ([fix(0), {**fix(0), "at": "2026-11-23T10:00:00"}], "/fixes/1/at"),
+    ([{**fix(0), "speed": 3}], "/fixes/0/speed"),
+    ([{**fix(0), "accuracy_m": -1}], "/fixes/0/accuracy_m"),
+    ([{**fix(0), "accuracy_m": True}], "/fixes/0/accuracy_m"),
+    ([{**fix(0), "lat_deg": "34"}], "/fixes/0/lat_deg"),
+]
+
+
+async def test_a_batch_that_cannot_be_read_is_refused(api: Api) -> None:
     team_id = await api.new_team()
-    answer = await api("POST", f"/v1/teams/{team_id}/positions", json={"fixes": fixes}, role=Role.TEAM, team_id=team_id)
-    assert answer.status_code == 422
-    assert answer.json()["errors"][0]["pointer"] == pointer
+    path = f"/v1/teams/{team_id}/positions"
+    for fixes, pointer in IMPOSSIBLE_BATCHES:
+        answer = await api("POST", path, json={"fixes": fixes}, role=Role.TEAM, team_id=team_id)
+        assert answer.status_code == 422, pointer
+        assert answer.json()["errors"][0]["pointer"] == pointer
 
 
 async def test_the_trace_is_coarse_and_short(api: Api, fresh_database: pg.Clone, teams_db: Database) -> None:

@@ -54,7 +54,7 @@ class Model:
         return 200
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(operations)
 async def test_every_answer_is_the_models_and_so_is_the_end(api: Api, sequence: list[tuple[str, Any]]) -> None:
     team_id, incident_id, model = await api.team_on_duty(), uuid4(), Model()

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from structlog.testing import capture_logs
 
 from shared import problems
 from shared.errors import Invalid, NotFound, Refusal, Unavailable, VersionStale
@@ -44,7 +45,8 @@ async def told(error: Exception) -> tuple[int, dict[str, Any], httpx2.Headers]:
 
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx2.AsyncClient(transport=transport, base_url="http://t") as client:
-        answer = await client.get("/")
+        with capture_logs():  # a traceback with all its values, drawn for a terminal, takes a second
+            answer = await client.get("/")
     return answer.status_code, answer.json(), answer.headers
 
 
