@@ -70,13 +70,13 @@ AT_REST: Final[Mapping[str, str]] = {
 
 OVERDUE: Final = """
     SELECT 'call ' || id || ' ' || status, least(review_by, act_by) AS act_by FROM intake.call
-    WHERE final_at IS NULL AND (review_by < intake.clock() - $1 OR act_by < intake.clock() - $1)
+    WHERE final_at IS NULL AND (review_by < intake.clock() - $1::interval OR act_by < intake.clock() - $1::interval)
     UNION ALL
     SELECT 'incident ' || id || ' ' || status, act_by FROM dispatch.incident
-    WHERE status <> 'ended' AND act_by < dispatch.clock() - $1
+    WHERE status <> 'ended' AND act_by < dispatch.clock() - $1::interval
     UNION ALL
     SELECT 'assignment ' || id || ' ' || status, act_by FROM dispatch.assignment
-    WHERE ended_at IS NULL AND act_by < dispatch.clock() - $1
+    WHERE ended_at IS NULL AND act_by < dispatch.clock() - $1::interval
 """
 """Deadlines that passed more than $1 ago and have not been acted on."""
 

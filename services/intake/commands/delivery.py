@@ -4,7 +4,6 @@ from uuid import UUID
 
 from services.intake.commands.desk import Desk
 from services.intake.commands.progress import progress
-from services.intake.domain.call import Wanted
 from services.intake.peers import Dispatch
 from services.intake.store import wishes
 from services.intake.tables import alert
@@ -31,8 +30,7 @@ async def deliver(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -
         return
     view = await dispatch.put_wish(wish)
     async with db.autocommit() as unit:
-        await wishes.confirm(unit.conn, call_id, wish.seq)
-        if wish.wanted == Wanted.WITHDRAWN and wish.alerted_seq == wish.seq:
+        if await wishes.confirm(unit.conn, call_id, wish.seq):
             await alerts.resolve(unit.conn, alert, call_id, LATE_WITHDRAWAL)
             desk.tell_alerts(unit)
         await progress(unit, desk, call_id, view)

@@ -62,13 +62,17 @@ _CONFIRM: Final = text(
     UPDATE intake.wish SET confirmed_seq = greatest(confirmed_seq, :seq), confirmed_at = intake.clock(),
         resend = resend AND seq <> :seq, next_try_at = CASE WHEN seq = :seq THEN NULL ELSE next_try_at END
     WHERE call_id = :call_id AND seq >= :seq AND next_try_at IS NOT NULL
+    RETURNING alerted_seq = :seq
     """
 ).bindparams(bindparam("call_id", type_=Uuid), bindparam("seq", type_=BigInteger))
 
 
-async def confirm(conn: AsyncConnection, call_id: UUID, seq: int) -> None:
-    """Record that dispatch has the wish `seq`, or a newer one; a newer one of ours stays due."""
-    await conn.execute(_CONFIRM, {"call_id": call_id, "seq": seq})
+async def confirm(conn: AsyncConnection, call_id: UUID, seq: int) -> bool:
+    """Record that dispatch has the wish `seq`, or a newer one; a newer one of ours stays due.
+
+    True when it came late, so that an alert about it is open: it may have been raised while the wish was under way.
+    """
+    return bool(await conn.scalar(_CONFIRM, {"call_id": call_id, "seq": seq}))
 
 
 _UNCONFIRMED: Final = text(
