@@ -92,7 +92,7 @@ def test_an_older_answer_does_not_replace_a_newer_one() -> None:
 
 def test_a_phase_is_on_for_its_time_only() -> None:
     clock = SystemClock(1.0)
-    began = clock.now() - timedelta(hours=12)
+    began = clock.now() - timedelta(hours=10)
     phases = Phases(DRILL.phases, clock, began, timedelta(hours=24))
     assert [phase.what for phase in phases.on()] == ["nobody_answers"]
     assert phases.nobody_answers()

@@ -137,7 +137,7 @@ async def test_a_call_that_was_answered_2xx_and_is_gone_is_unproved(monkeypatch:
 async def test_teams_go_off_duty_for_the_phase_and_come_back() -> None:
     system = FakeSystem(lambda *_: (200, {}))
     phase = load_script("drill").phases[-1]
-    phases = Phases((phase,), SystemClock(1.0), SystemClock(1.0).now() - timedelta(hours=17), timedelta(hours=24))
+    phases = Phases((phase,), SystemClock(1.0), SystemClock(1.0).now() - timedelta(hours=18.5), timedelta(hours=24))
     teams = {"t1": {"disciplines": ["mediator"], "catchment": {}, "crew": ["a", "b"]}}
     supervisor = Supervisor(system.api, SystemClock(1.0), "token", phases, teams)
     await supervisor._arrange(supervisor._wanted_away())
