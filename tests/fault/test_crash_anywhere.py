@@ -5,6 +5,7 @@ a few times and started again. What the people do is drawn from the seed; when i
 """
 
 import asyncio
+import os
 import random
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -17,7 +18,8 @@ from tests.field.ground import Corner, Field, running
 from tests.field.people import DENIED, DOUBT, FINAL, WORSE, Tablet
 from tests.field.wire import Body, Reply, eventually
 
-SEEDS = 20
+SEEDS = int(os.environ.get("COMMONGROUND_STORMS", "6"))
+"""In the suite a few; `COMMONGROUND_STORMS=20 pytest tests/fault/test_crash_anywhere.py` for more."""
 CALLS = 8
 BLOWS = 3
 

@@ -51,8 +51,15 @@ async def one_of_each(field: Field) -> dict[str, tuple[Corner, Body]]:
     return made
 
 
-@pytest.mark.parametrize("service", ["intake", "dispatch", "teams"])
-@pytest.mark.parametrize("passes", [timedelta(seconds=100), timedelta(minutes=70)], ids=["100 s", "70 min"])
+@pytest.mark.parametrize(
+    ("service", "passes"),
+    [
+        ("intake", timedelta(seconds=100)),
+        ("dispatch", timedelta(seconds=100)),
+        ("teams", timedelta(seconds=100)),
+        ("dispatch", timedelta(minutes=70)),
+    ],
+)
 async def test_deadlines_that_pass_while_a_service_is_dead_are_acted_on_within_2_s_of_its_restart(
     field: Field, service: str, passes: timedelta
 ) -> None:

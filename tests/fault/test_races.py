@@ -79,7 +79,7 @@ async def test_of_sixteen_crews_hands_on_one_offer_exactly_one_moves_it(field: F
     corner = await field.corner()
     urls = [field.system.url("dispatch", replica) for replica in range(2)]
     async with racers() as both:
-        for trial in range(25):
+        for trial in range(10):
             call, item = await corner.offered()
             path = f"/v1/assignments/{item['id']}/actions"
             bodies = [
@@ -101,7 +101,7 @@ async def test_of_sixteen_calls_at_once_for_one_team_exactly_one_is_offered(fiel
     corner = await field.corner()
     urls = [field.system.url("intake", replica) for replica in range(2)]
     async with racers() as both:
-        for trial in range(10):
+        for trial in range(3):
             reports = [corner.cad.a_report(location=corner.location) for _ in range(AT_ONCE)]
             statuses = await both.race([
                 ("POST", f"{urls[n // 2 % 2]}/v1/calls", corner.cad.token, report) for n, report in enumerate(reports)
@@ -155,7 +155,7 @@ async def shown(corner: Corner) -> list[Body] | None:
 
 
 async def test_fifty_copies_of_one_call_at_once_are_one_call_one_incident_one_assignment(field: Field) -> None:
-    for _ in range(5):
+    for _ in range(2):
         corner = await field.corner(teams=3)
         body = corner.cad.a_report(location=corner.location)
         replies = await asyncio.gather(*(corner.cad.send(body) for _ in range(50)))
