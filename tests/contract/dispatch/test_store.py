@@ -112,6 +112,14 @@ async def test_a_move_is_fenced_on_the_assignments_version_and_status_too(db: Da
     assert await write(db, step_of(stale, Action.ACCEPT)) is None
 
 
+async def test_a_move_decided_on_an_older_incident_moves_nothing(db: Database, database: pg.Clone) -> None:
+    """A wish came in between and changed the incident alone: what was decided before it does not count."""
+    stale = await reach(db, Action.OFFER)
+    assert await write(db, Step(stale, "intake", Durations()).note("wish", "wish", may_depart=False)) is not None
+    assert await write(db, step_of(stale, Action.ACCEPT)) is None
+    assert await counted(database, "SELECT count(*) FROM dispatch.assignment WHERE status = 'offered'") == 1
+
+
 @pytest.mark.parametrize(
     ("before", "action"),
     [
@@ -202,13 +210,23 @@ async def test_a_team_is_never_in_two_places(db: Database, database: pg.Clone) -
     assert (case.incident.status, case.incident.version) == (incidents.Status.WAITING, 1)
     async with pg.connected(database.admin) as admin:
         with pytest.raises(asyncpg.UniqueViolationError, match="assignment_one_live_per_team"):
-            await admin.execute(
-                "INSERT INTO dispatch.assignment (id, jurisdiction, incident_id, team_id, team_name, status, version, created_at, "
-                "choice, scheduled, act_by, watch, stage, hold_released) SELECT $1, jurisdiction, $2, team_id, team_name, status, "
-                "version, created_at, choice, scheduled, act_by, watch, stage, hold_released FROM dispatch.assignment",
-                uuid4(),
-                second,
-            )
+            await admin.execute(COPY.format(incident="$2", team="team_id"), uuid4(), second)
+
+
+COPY = """
+    INSERT INTO dispatch.assignment (id, jurisdiction, incident_id, team_id, team_name, status, version, created_at, choice, scheduled,
+        act_by, watch, stage, hold_released)
+    SELECT $1, jurisdiction, {incident}, {team}, team_name, status, version, created_at, choice, scheduled, act_by, watch, stage,
+        hold_released FROM dispatch.assignment
+"""
+"""What no code of ours does: a second live assignment beside the first."""
+
+
+async def test_the_database_itself_keeps_a_call_from_having_two_teams(db: Database, database: pg.Clone) -> None:
+    await reach(db, Action.OFFER)
+    async with pg.connected(database.admin) as admin:
+        with pytest.raises(asyncpg.UniqueViolationError, match="assignment_one_live_per_incident"):
+            await admin.execute(COPY.format(incident="incident_id", team="$2"), uuid4(), uuid4())
 
 
 async def test_no_call_has_two_teams(db: Database) -> None:
