@@ -6,12 +6,15 @@ A phrase is words apart by blanks, in the plain notation of the protocol files:
     gun|pistol*     any of these                  $body        any word of the class `body`
     [a|the]         any of these, or nothing      _            any one word
     ..3             up to three words of any kind #            a number written in digits
+                                                  ?            a word that no phrase names
 
-Phrases do not cross the end of a sentence. Matching is linear in the length of the text: for each word the work is
-bounded by the phrases alone.
+One entry of a file may hold several phrases, apart by " / ".
+
+Phrases do not cross the end of a sentence; those of an owner added `in_one_breath` cross no comma, slash or bracket
+either. Matching is linear in the length of the text: for each word the work is bounded by the phrases alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -21,6 +24,9 @@ _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
 _NUMBER: Final = "#"
 _ANY: Final = "_"
+_UNKNOWN: Final = "?"
+_SHORTEST_UNKNOWN: Final = 3
+"""Shorter ones are initials and slips."""
 
 
 class PhraseInvalid(ValueError):
@@ -54,8 +60,9 @@ class Lexicon:
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
         self._longest_prefix = 0
+        self._in_one_breath: set[int] = set()
 
-    def add(self, phrase: str, owner: int) -> None:
+    def add(self, phrase: str, owner: int, *, in_one_breath: bool = False) -> None:
         """Add `phrase` under `owner`. Raises `PhraseInvalid`."""
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
@@ -69,6 +76,8 @@ class Lexicon:
             raise PhraseInvalid(f"{phrase!r} may match nothing at all")
         for node in ends:
             node.owners.add(owner)
+        if in_one_breath:
+            self._in_one_breath.add(owner)
 
     def _extended(self, ends: list[_Node], part: str, phrase: str) -> list[_Node]:
         if part.startswith(".."):
@@ -107,15 +116,21 @@ class Lexicon:
                 raise PhraseInvalid(f"{phrase!r}: there is no class {word[1:]!r}")
             return [w for listed in self._classes[word[1:]] for w in self._words_of(listed, phrase)]
         stem = word.removesuffix("*")
-        if word != _NUMBER and not (stem.isascii() and stem.isalnum() and stem == stem.lower()):
+        if word not in (_NUMBER, _UNKNOWN) and not (stem.isascii() and stem.isalnum() and stem == stem.lower()):
             raise PhraseInvalid(f"{phrase!r}: {word!r} must be lower-case letters and digits without accents")
         return [word]
 
     def knows(self, word: str) -> bool:
         """True when some phrase names `word`."""
-        return bool(self._symbols_of(word))
+        return bool(self._named(word))
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
+        named = self._named(word)
+        if named or not word.isalpha() or len(word) < _SHORTEST_UNKNOWN:
+            return named
+        return tuple(self._literals.get(_UNKNOWN, ()))
+
+    def _named(self, word: str) -> tuple[int, ...]:
         found: list[int] = []
         for spelling in spellings(word):
             found.extend(self._literals.get(spelling, ()))
@@ -131,7 +146,8 @@ class Lexicon:
         for token in tokens:
             if token.word not in cache:
                 cache[token.word] = self._symbols_of(token.word)
-        search = _Search([cache[token.word] for token in tokens], _sentence_ends(tokens))
+        symbols = [cache[token.word] for token in tokens]
+        search = _Search(symbols, _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT), self._in_one_breath)
         found: list[Match] = []
         for first in range(len(tokens)):
             best = search.longest_from(self._root, first)
@@ -145,30 +161,39 @@ def _any_of(node: _Node) -> _Node:
     return node.any
 
 
-def _sentence_ends(tokens: Sequence[Token]) -> list[int]:
-    """Return, for each token, the index after the last one of its sentence."""
+def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
+    """Return, for each token, the index after the last one before the next break of at least `limit`."""
     ends = [len(tokens)] * len(tokens)
     for at in range(len(tokens) - 2, -1, -1):
-        ends[at] = at + 1 if tokens[at + 1].before is Break.HARD else ends[at + 1]
+        ends[at] = at + 1 if tokens[at + 1].before >= limit else ends[at + 1]
     return ends
 
 
 class _Search:
-    def __init__(self, symbols: Sequence[tuple[int, ...]], sentence_ends: Sequence[int]) -> None:
+    def __init__(
+        self,
+        symbols: Sequence[tuple[int, ...]],
+        sentence_ends: Sequence[int],
+        breath_ends: Sequence[int],
+        in_one_breath: Set[int],
+    ) -> None:
         self._symbols = symbols
         self._sentence_ends = sentence_ends
+        self._breath_ends = breath_ends
+        self._in_one_breath = in_one_breath
 
     def longest_from(self, root: _Node, first: int) -> dict[int, int]:
         """Return, by owner, the last token of its longest phrase that begins at `first`."""
         best: dict[int, int] = {}
         if not self._symbols[first]:
             return best
-        end = self._sentence_ends[first]
+        end, breath_end = self._sentence_ends[first], self._breath_ends[first]
         open_nodes = [(root, first)]
         while open_nodes:
             node, at = open_nodes.pop()
             for owner in node.owners:
-                best[owner] = max(best.get(owner, 0), at - 1)
+                if at <= breath_end or owner not in self._in_one_breath:
+                    best[owner] = max(best.get(owner, 0), at - 1)
             for width, beyond in node.gaps.items():
                 open_nodes.extend((beyond, at + skipped) for skipped in range(min(width, end - at) + 1))
             if at == end:

@@ -108,6 +108,12 @@ class Role(StrEnum):
     VOCABULARY = "vocabulary"  # a word that anybody uses
 
 
+IN_ONE_BREATH: Final = frozenset(
+    {Role.FIGURE, Role.UNKNOWN, Role.DENIAL, Role.DENIAL_HEAD, Role.DENIAL_ITEM, Role.DENIAL_TAIL}
+)
+"""Phrases that take words back hold no comma: "no, screaming" is no "no screaming"."""
+
+
 class Owner(NamedTuple):
     """Whose a phrase is."""
 

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
 from services.intake.domain.triage.protocol import (
+    IN_ONE_BREATH,
     SIGNALS,
     SYSTEM_RULES,
     AnswerRule,
@@ -162,10 +163,11 @@ class _Phrases:
         number = len(self.owners)
         self.owners.append(owner)
         for item in key.items():
-            try:
-                self.lexicon.add(item.text(), number)
-            except PhraseInvalid as invalid:
-                raise item.fault(str(invalid)) from None
+            for phrase in item.text().split(" / "):
+                try:
+                    self.lexicon.add(phrase, number, in_one_breath=owner.role in IN_ONE_BREATH)
+                except PhraseInvalid as invalid:
+                    raise item.fault(str(invalid)) from None
 
     def add_languages(self, key: _Key, owner: Owner) -> None:
         """Add the phrases under `en` and `es`; both are read in every text, for people mix them."""

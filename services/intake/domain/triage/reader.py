@@ -219,15 +219,11 @@ class _Denials:
     def _stated(self) -> Iterator[_Denial]:
         """Yield the denials as they are worded, lists whole."""
         for match in self._found.of(Role.DENIAL):
-            if self._unbroken(match.first, match.last):
-                yield self._with_list(_Span(match.first, match.last), frozenset(self._found.owner(match).facts))
+            yield self._with_list(_Span(match.first, match.last), frozenset(self._found.owner(match).facts))
         for first, last in self._found.longest_at(Role.DENIAL_HEAD).items():
             item = self._items.get(last + 1)
-            if item is not None and self._unbroken(first, item[0]):
+            if item is not None and self._tokens[last + 1].before < Break.SOFT:
                 yield self._with_list(_Span(first, item[0]), item[1])
-
-    def _unbroken(self, first: int, last: int) -> bool:
-        return all(self._tokens[at].before < Break.SOFT for at in range(first + 1, last + 1))
 
     def _with_list(self, span: _Span, facts: frozenset[str]) -> _Denial:
         """Return the denial with the further items of its list: "no weapons, threats or injuries"."""
