@@ -43,16 +43,21 @@ async def progress(conn: AsyncConnection, incident_id: UUID) -> Progress | None:
 
 
 MOST_WAITING: Final = 500
+_OFFERABLE: Final = f"""
+    i.jurisdiction = :jurisdiction AND i.status = 'waiting' AND i.wanted = 'civilian' AND i.may_offer AND i.verdict = 'safe'
+    AND i.assign_by > c.now
+    AND EXISTS (SELECT 1 FROM dispatch.link l WHERE l.jurisdiction = i.jurisdiction AND l.heard_as_of <= c.now
+        AND l.heard_as_of > c.now - interval '{LONGEST_SILENCE.total_seconds()} s')"""
 _WAITING: Final = text(f"""
-    SELECT i.id, i.priority, i.created_at, i.version, i.facts, i.unmatched, dispatch.clock() AS now,
+    SELECT i.id, i.priority, i.created_at, i.version, i.facts, i.unmatched, c.now,
         ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
               AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by
     FROM dispatch.incident i, (SELECT dispatch.clock() AS now) c
-    WHERE i.jurisdiction = :jurisdiction AND i.status = 'waiting' AND i.wanted = 'civilian' AND i.may_offer AND i.verdict = 'safe'
-        AND i.assign_by > c.now
-        AND EXISTS (SELECT 1 FROM dispatch.link l WHERE l.jurisdiction = i.jurisdiction AND l.heard_as_of <= c.now
-            AND l.heard_as_of > c.now - interval '{LONGEST_SILENCE.total_seconds()} s')
+    WHERE {_OFFERABLE}
     ORDER BY i.priority, i.created_at, i.id LIMIT {MOST_WAITING}
+""").bindparams(bindparam("jurisdiction", type_=String))
+_ANYBODY: Final = text(f"""
+    SELECT EXISTS (SELECT 1 FROM dispatch.incident i, (SELECT dispatch.clock() AS now) c WHERE {_OFFERABLE})
 """).bindparams(bindparam("jurisdiction", type_=String))
 _NEEDS: Final = text("""
     SELECT i.id, i.priority, i.created_at, i.version, i.facts, dispatch.clock() AS now,
@@ -68,6 +73,11 @@ _ENGAGED: Final = text(f"""
     SELECT CAST(subject AS uuid), false FROM dispatch.alert
     WHERE kind = 'team_emergency' AND resolved_at IS NULL AND acknowledged_at IS NULL
 """).bindparams(bindparam("jurisdiction", type_=String))
+
+
+async def anybody_waits(conn: AsyncConnection, jurisdiction: str) -> bool:
+    """Say whether `waiting` would return anything, without reading what it would."""
+    return bool(await conn.scalar(_ANYBODY, {"jurisdiction": jurisdiction}))
 
 
 async def waiting(conn: AsyncConnection, jurisdiction: str) -> list[Mapping[Any, Any]]:

@@ -54,7 +54,7 @@ class Matchmaker:
     async def run(self) -> bool:
         """Run one round if anybody waits and no other replica is at it."""
         async with self._db.statements.connect() as conn:
-            if not await queries.waiting(conn, self._desk.jurisdiction):
+            if not await queries.anybody_waits(conn, self._desk.jurisdiction):
                 return False
             if not await conn.scalar(_LOCK, {"jurisdiction": self._desk.jurisdiction}):
                 await asyncio.sleep(0.02)  # the other replica's round may have read before our call was stored

@@ -203,7 +203,7 @@ def test_no_history_breaks_a_promise(database: pg.Clone) -> None:
     """Each example runs in a loop of its own, because Hypothesis drives it synchronously."""
 
     @settings(
-        max_examples=25,
+        max_examples=12,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
     )
