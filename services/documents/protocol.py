@@ -83,8 +83,9 @@ def _rules(protocol: Protocol) -> Iterable[str]:
             )
 
 
-def _heard(phrases: Sequence[str], classes: Mapping[str, Sequence[str]]) -> str:
+def _heard(lines: Sequence[str], classes: Mapping[str, Sequence[str]]) -> str:
     """Return some of the phrases as people would say them, and how many there are."""
+    phrases = [phrase for line in lines for phrase in line.split(" / ")]
     said = list(dict.fromkeys(spoken(phrase, classes) for phrase in phrases))
     shown = ", ".join(f"*{words}*" for words in said[:_SHOWN])
     return f"{shown} and {len(phrases) - _SHOWN} more patterns" if len(phrases) > _SHOWN else shown
