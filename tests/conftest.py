@@ -4,7 +4,6 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from services.embedded_postgres import EmbeddedPostgres
 from services.system import System
 from shared.db import Database
 from tests import pg
-from tests.systems import StartSystem, running_system
+from tests.systems import running_system
 
 _SERVER: Final = pytest.StashKey[EmbeddedPostgres]()
 _DSN_VARIABLE: Final = "COMMONGROUND_TEST_SERVER"
@@ -123,16 +122,6 @@ async def system(shared_system: System) -> AsyncIterator[System]:
     """A running system, two replicas of each service, with the starter city; whatever a test breaks is mended after it."""
     yield shared_system
     await shared_system.make_whole()
-
-
-@pytest.fixture
-def start_system(postgres_dsn: str, tmp_path: Path) -> StartSystem:
-    """`async with start_system(replicas=1, settings={...}) as system:` for a system of the test's own."""
-
-    def start(**wishes: Any) -> AbstractAsyncContextManager[System]:
-        return running_system(postgres_dsn, tmp_path / "logs", **wishes)
-
-    return start
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """A whole system for e2e and fault tests: two replicas of each service as processes, on a database of its own.
 
-Fixtures (in conftest.py): `system` is one that the tests of a worker share, whole again before each; `start_system`
-starts one of a test's own. Both hold the starter city. With the `System` come `urls`, `tokens`, `kill`, `start`, `pause`,
+The fixture `system` (in conftest.py) is one that the tests of a worker share, with the starter city, whole again after each;
+`tests.field` builds on `running_system` for cities of a test's own. With the `System` come `urls`, `tokens`, `kill`, `start`, `pause`,
 `resume`, `cut`, `mend` and `set_clock`; `system.plan.dsns` are the services' logins and `system.plan.admins` the superuser.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,8 +19,6 @@ from tests import pg
 
 REPLICAS: Final = 2
 TOKEN_SECRET: Final = token_secret(pg.SECRET)
-
-StartSystem = Callable[..., AbstractAsyncContextManager[System]]
 
 
 def _inherited() -> dict[str, str]:
