@@ -15,7 +15,7 @@ from shared.outbox import Relay
 
 SWEEP_S = 1.0
 BEAT_S = 5.0
-LEARN_S = 10.0
+TIDY_S = 10.0
 HOUSEKEEPING_S = 3600.0
 
 
@@ -39,9 +39,10 @@ def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence) -> l
         ("late_withdrawals", lambda: deadlines.warn_of_late_withdrawals(db, desk), SWEEP_S),
         ("untaken_returns", lambda: deadlines.alert_untaken_returns(db, desk), SWEEP_S),
         ("unread_notices", lambda: deadlines.alert_unread_notices(db, desk), SWEEP_S),
+        ("alerts", lambda: deadlines.close_alerts(db, desk), TIDY_S),
         ("presence", presence.keep, SWEEP_S),
         ("clock", lambda: deadlines.watch_clock(db, desk), SWEEP_S),
-        ("protocols", lambda: desk.protocols.learn(db), LEARN_S),
+        ("protocols", lambda: desk.protocols.learn(db), TIDY_S),
         ("idempotency", lambda: forget_old_keys(db, idempotency_key), HOUSEKEEPING_S),
     ]
     return [Loop(f"intake.{name}", work, period / rate) for name, work, period in timed]

@@ -15,6 +15,7 @@ from services.intake.api.schemas.calls import CallAnswer, CallPage, CallStatus, 
 from services.intake.api.schemas.reports import Report
 from services.intake.commands import reports
 from services.intake.commands.desk import FEED, QUEUE, Desk
+from services.intake.commands.moves import hand_back_by
 from services.intake.commands.presence import Presence
 from services.intake.queries import lists
 from services.intake.queries.calls import CallView, view_call
@@ -145,7 +146,10 @@ async def get_call(
     prefer: Prefer = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Long-poll with `Prefer: wait=30` and the `ETag` of the answer you have. The `ETag` does not count `hand_back_by`."""
+    """Long-poll with `Prefer: wait=30` and the `ETag` of the answer you have.
+
+    The `ETag` does not count `hand_back_by`; the header `Hand-Back-By` says it with every answer, 304 too.
+    """
     db: Database = request.app.state.db
     async with db.autocommit() as unit:
         found = await find(unit.conn, desk, caller, ref)
@@ -156,5 +160,10 @@ async def get_call(
 
     return await poll(
         desk.hub, read, state=state_of, answer=lambda view: answer_of(desk, view),
-        keys=(f"call:{found.id}",), prefer=prefer, known=if_none_match,
+        keys=(f"call:{found.id}",), prefer=prefer, known=if_none_match, headers=lambda view: _hand_back(desk, view),
     )  # fmt: skip
+
+
+def _hand_back(desk: Desk, view: CallView) -> dict[str, str]:
+    by = hand_back_by(desk, view.call, view.now)
+    return {"Hand-Back-By": by.isoformat()} if by else {}

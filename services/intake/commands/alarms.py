@@ -7,6 +7,7 @@ from shared.alerts import Alarm, raise_alert, resolve
 
 NOT_TAKEN = "return_not_acknowledged"
 NOT_READ = "notice_not_acknowledged"
+UNREADABLE = "update_refused"
 
 
 async def alarm(conn: AsyncConnection, what: Alarm) -> bool:

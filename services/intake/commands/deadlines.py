@@ -163,6 +163,13 @@ async def _alert_all(db: Database, desk: Desk, claim: Callable[[Unit], Awaitable
             desk.tell_alerts(unit)
 
 
+async def close_alerts(db: Database, desk: Desk) -> None:
+    """Close the alerts about calls that are over: their cause is gone with the call."""
+    async with db.autocommit() as unit:
+        if await due.close_alerts_of_ended_calls(unit.conn):
+            desk.tell_alerts(unit)
+
+
 async def warn_of_late_withdrawals(db: Database, desk: Desk) -> None:
     """Alert, and tell the CAD to send police, for every withdrawal that dispatch has not confirmed in time."""
     async with db.transaction() as unit:

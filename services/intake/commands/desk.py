@@ -43,12 +43,14 @@ class Desk:
         """Return `at` by the jurisdiction's wall clock."""
         return at.astimezone(ZoneInfo(self.settings.timezone))
 
-    def tell(self, unit: Unit, call: Call, *, wish: bool = False) -> None:
+    def tell(self, unit: Unit, before: Call | None, after: Call, *, wish: bool) -> None:
         """After the commit: wake whoever waits for this call, and send its wish if there is a new one."""
-        keys = (f"call:{call.id}", f"{FEED}:{call.cad_system}", FEED, QUEUE)
+        keys = [f"call:{after.id}", f"{FEED}:{after.cad_system}", FEED]
+        if after.review_by is not None or (before is not None and before.review_by is not None):
+            keys.append(QUEUE)
         unit.then(lambda: self.hub.wake(*keys))
         if wish:
-            unit.then(lambda: self.send_soon(call.id))
+            unit.then(lambda: self.send_soon(after.id))
 
     def tell_alerts(self, unit: Unit) -> None:
         """After the commit: wake whoever watches the alerts."""

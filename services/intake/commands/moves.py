@@ -128,7 +128,7 @@ async def filed(unit: Unit, desk: Desk, before: Call, after: Call, filing: Filin
     after = numbered(before, after, filing.events)
     if not await file_call(unit.conn, before, after, filing, head_start=head_start(desk)):
         return None
-    desk.tell(unit, after, wish=filing.wish is not None)
+    desk.tell(unit, before, after, wish=filing.wish is not None)
     unit.then(lambda: count_move(before, after))
     return after
 

@@ -136,7 +136,7 @@ async def _open(unit: Unit, desk: Desk, caller: Caller, room: Room, new: Report)
     )  # fmt: skip
     if not await open_call(unit.conn, after, filing, head_start=head_start(desk)):
         return None
-    desk.tell(unit, after, wish=filing.wish is not None)
+    desk.tell(unit, None, after, wish=filing.wish is not None)
     unit.then(lambda: count_move(None, after))
     await decide_linked(unit, desk, with_case(room, after, case), after)
     return CallView(after, decided.wire, (), room.now)

@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import select
 
+from services.intake.commands.alarms import UNREADABLE
 from services.intake.commands.deciding import enter
 from services.intake.commands.desk import Desk
 from services.intake.commands.statements import Said, take_in
@@ -17,7 +18,6 @@ from shared.alerts import Alarm, Severity
 from shared.db import Unit
 from shared.errors import Invalid
 
-UNREADABLE: Final = "update_refused"
 _AHEAD: Final = timedelta(minutes=5)
 
 

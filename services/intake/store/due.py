@@ -117,6 +117,20 @@ async def claim_unacknowledged_notices(conn: AsyncConnection, jurisdiction: str,
     return [Unread(*row) for row in await conn.execute(_NOTICES, {"jurisdiction": jurisdiction, "within": within})]
 
 
+_OVER: Final = _due(
+    """
+    UPDATE intake.alert a SET resolved_at = intake.clock() FROM intake.call c
+    WHERE a.kind = 'update_refused' AND a.resolved_at IS NULL AND c.id::text = a.subject AND c.final_at IS NOT NULL
+        AND (c.status <> 'returned' OR c.acknowledged_at IS NOT NULL)
+    """
+)
+
+
+async def close_alerts_of_ended_calls(conn: AsyncConnection) -> int:
+    """Close the alerts about unreadable updates of calls that are over, or that a person has taken; return how many."""
+    return (await conn.execute(_OVER)).rowcount
+
+
 _STEP_BACK: Final = tuple(
     _due(f"UPDATE intake.{table} SET {', '.join(f'{c} = {c} - CAST(:within AS interval)' for c in columns)} WHERE {where}")  # noqa: S608 - our own names
     for table, columns, where in (

@@ -68,6 +68,7 @@ async def test_nothing_new_in_time_is_304(intake: Intake) -> None:
     tag = (await intake.get(f"/v1/calls/{call}")).headers["etag"]
     answer = await intake.get(f"/v1/calls/{call}", headers={"If-None-Match": tag, "Prefer": "wait=1"})
     assert (answer.status_code, answer.headers["etag"], answer.content) == (304, tag, b"")
+    assert datetime.fromisoformat(answer.headers["hand-back-by"]) > datetime.now(UTC) + timedelta(seconds=115)
 
 
 async def test_a_waiting_reviewer_is_woken_and_counts_as_there(intake: Intake) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.intake.commands import deadlines
 from shared.auth import Role
 from tests.contract.intake.conftest import (
     DENIED,
@@ -122,6 +123,16 @@ async def test_an_update_that_cannot_be_read_raises_an_alert_with_the_calls_id(
     assert [(alert["kind"], alert["subject"], alert["severity"]) for alert in alerts] == [
         ("update_refused", call["id"], 1)
     ]
+
+
+async def test_that_alert_ends_with_the_call(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    await intake.request("POST", f"/v1/calls/{call['id']}/updates", content=b"not json")
+    await deadlines.close_alerts(intake.db, intake.app.state.desk)
+    assert len((await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]) == 1
+    await intake.post(f"/v1/calls/{call['id']}/cancel", {"reason": "phoned"})
+    await deadlines.close_alerts(intake.db, intake.app.state.desk)
+    assert (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"] == []
 
 
 async def test_a_stranger_cannot_raise_that_alert(intake: Intake) -> None:
