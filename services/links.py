@@ -84,7 +84,6 @@ class Link:
 
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while True:
-            await self._open.wait()
             chunk = await source.read(_CHUNK)
             await self._open.wait()
             if not chunk:
