@@ -107,7 +107,7 @@ async def test_with_dispatch_gone_for_good_intake_returns_every_call_by_its_own_
     await field.later(timedelta(seconds=61))  # no heartbeat is answered for 60 s: what no team has accepted goes back
     for status in ("queued", "offered"):
         corner, call = made[status]
-        returned = await corner.cad.until(call, "returned", within_s=8)
+        returned = await corner.cad.until(call, "returned", within_s=12)  # at the next heartbeat
         assert returned["return_reason"] == "system_fault"
     for status in ("accepted", "en_route", "on_scene"):
         corner, call = made[status]
