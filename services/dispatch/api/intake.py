@@ -35,21 +35,21 @@ WISH_EXAMPLES = {
 TheWish = Annotated[Wish, Body(openapi_examples=WISH_EXAMPLES)]
 
 
-@router.put("/v1/incidents/{call_id}", summary="What intake wants for a call now", responses=answers())
+@router.put("/v1/incidents/{incident_id}", summary="What intake wants for a call now", responses=answers())
 async def put_wish(
-    call_id: UUID, wish: TheWish, db: Db, desk: TheDesk, _caller: Annotated[Caller, allow(Role.SERVICE)]
+    incident_id: UUID, wish: TheWish, db: Db, desk: TheDesk, _caller: Annotated[Caller, allow(Role.SERVICE)]
 ) -> Progress:
     """Apply the wish if its `seq` is higher than any seen, and answer with the incident as it is then.
 
     An older or equal `seq` changes nothing and is answered 200 all the same. An ended incident stays ended.
     """
     async with db.autocommit() as unit:
-        is_new = await wishes.receive(unit, desk, call_id, wish)
+        is_new = await wishes.receive(unit, desk, incident_id, wish)
     if not is_new:
         async with db.transaction() as unit:
-            await wishes.apply(unit, desk, call_id, wish)
+            await wishes.apply(unit, desk, incident_id, wish)
     async with db.autocommit() as unit:
-        progress = await queries.progress(unit.conn, call_id)
+        progress = await queries.progress(unit.conn, incident_id)
     assert progress is not None, "incidents are never deleted"
     return progress
 
