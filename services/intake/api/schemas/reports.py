@@ -68,7 +68,7 @@ class Location(Strict):
 
     lat_deg: Latitude | None = None
     lon_deg: Longitude | None = None
-    accuracy_m: Annotated[float, Field(ge=0, le=1_000_000, examples=[30])] | None = None
+    accuracy_m: Annotated[float, Field(ge=0, le=1_000_000, strict=True, examples=[30])] | None = None
     address: Annotated[str, Field(max_length=500, examples=["E 1st St / S Boyle Ave"])] | None = None
     neighborhood: Slug | None = None
 
