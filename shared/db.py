@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from sqlalchemy import Executable
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -49,9 +49,10 @@ class Database:
     """
 
     def __init__(self, dsn: str, *, application: str, pool_size: int = 10) -> None:
-        url = make_url(dsn).set(drivername="postgresql+asyncpg")
+        url, self.dsn = _both_forms(dsn)
         options: dict[str, Any] = {
             "connect_args": {
+                "dsn": self.dsn,
                 "server_settings": {**_SESSION, "application_name": application},
                 "timeout": 5,
                 "command_timeout": 10,
@@ -62,7 +63,6 @@ class Database:
             "max_overflow": pool_size,
             "hide_parameters": True,  # errors are logged, and parameters hold what callers said
         }
-        self.dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self.transactions: AsyncEngine = create_async_engine(url, pool_size=pool_size, **options)
         self.statements: AsyncEngine = create_async_engine(
             url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
@@ -102,4 +102,14 @@ class Database:
 
 def migration_engine(dsn: str) -> AsyncEngine:
     """Return an engine without a pool and without our short timeouts, for migrations and set-up."""
-    return create_async_engine(make_url(dsn).set(drivername="postgresql+asyncpg"), poolclass=NullPool)
+    url, plain = _both_forms(dsn)
+    return create_async_engine(url, poolclass=NullPool, connect_args={"dsn": plain})
+
+
+def _both_forms(dsn: str) -> tuple[URL, str]:
+    """Return the DSN for SQLAlchemy and for asyncpg. Its options (`?sslmode=verify-full`) are asyncpg's to read."""
+    url = make_url(dsn)
+    return (
+        url.set(drivername="postgresql+asyncpg", query={}),
+        url.set(drivername="postgresql").render_as_string(hide_password=False),
+    )
