@@ -182,7 +182,7 @@ class _Denials:
         self._limits = found.longest_at(Role.LIMIT)
         self._exceptions = found.longest_at(Role.EXCEPTION)
         self._doubted = self._governed_by(Role.DOUBT, _REACH_OF_DOUBT)
-        self._accused = self._governed_by(Role.ACCUSED, _REACH_OF_SPEECH)
+        self._accused = self._governed_by(Role.ACCUSED, _REACH_OF_SPEECH) | {m.last for m in found.of(Role.ACCUSED)}
         self.hiding: list[_Denial] = []
         """They hide the words that they cover."""
         self.good: list[_Denial] = []
