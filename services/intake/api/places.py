@@ -20,7 +20,7 @@ from services.intake.queries import places, plans
 from services.intake.store.plans import PlanVersion
 from shared.auth import Caller, Role, allow
 from shared.db import Database
-from shared.edge import CursorText, Latitude, Limit, Longitude, read_cursor
+from shared.edge import CursorText, Limit, read_cursor
 from shared.edge import cursor as make_cursor
 from shared.errors import Invalid, NotFound
 from shared.problems import answers
@@ -35,8 +35,8 @@ async def get_neighborhoods(
     request: Request,
     desk: TheDesk,
     _caller: Anybody,
-    lat: Annotated[Latitude | None, Query()] = None,
-    lon: Annotated[Longitude | None, Query()] = None,
+    lat: Annotated[float | None, Query(ge=-90, le=90, allow_inf_nan=False, examples=[34.0443])] = None,
+    lon: Annotated[float | None, Query(ge=-180, le=180, allow_inf_nan=False, examples=[-118.2106])] = None,
 ) -> FeatureCollection:
     """With `lat` and `lon`: only the one that contains the point; none where we do not serve."""
     if (lat is None) != (lon is None):
