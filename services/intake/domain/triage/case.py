@@ -185,14 +185,25 @@ class _StatementReader:
                 self._speak("minor_calling", name, words)
         if foreign_share(text) > self.protocol.limits.most_foreign_share:
             self._speak("language_unsupported", name)
-        if name == "narrative" and self._is_garbled(reading):
-            self._speak("garbled_text", name)
+        if name == "narrative":
+            self._check_understood(reading)
         if not self.statement.linked:
             self.case.own_signals |= reading.signals
             if name != "answers":
-                for fact, words in reading.denied.items():
-                    rule = self.protocol.rules["denied_in_words"]
-                    self.case.denied.setdefault(fact, quoting(rule, self._source(name), words))
+                self._note_denials(name, reading)
+
+    def _note_denials(self, name: str, reading: Reading) -> None:
+        rule = self.protocol.rules["denied_in_words"]
+        for fact, words in reading.denied.items():
+            self.case.denied.setdefault(fact, quoting(rule, self._source(name), words))
+
+    def _check_understood(self, reading: Reading) -> None:
+        """A narrative must be made of known words; in the call's first one, each sentence must tell of a dispute."""
+        if self._is_garbled(reading):
+            self._speak("garbled_text", "narrative")
+        if not self.told and not self.statement.linked:
+            for words in reading.unexplained:
+                self._speak("unexplained_words", "narrative", words)
 
     def _is_garbled(self, reading: Reading) -> bool:
         limits = self.protocol.limits

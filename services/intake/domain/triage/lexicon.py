@@ -14,7 +14,8 @@ Phrases do not cross the end of a sentence; those of an owner added `in_one_brea
 either. Matching is linear in the length of the text: for each word the work is bounded by the phrases alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -175,7 +176,7 @@ class _Search:
         symbols: Sequence[tuple[int, ...]],
         sentence_ends: Sequence[int],
         breath_ends: Sequence[int],
-        in_one_breath: Set[int],
+        in_one_breath: AbstractSet[int],
     ) -> None:
         self._symbols = symbols
         self._sentence_ends = sentence_ends

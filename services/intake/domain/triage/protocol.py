@@ -94,6 +94,7 @@ class Role(StrEnum):
     RULE = "rule"  # speaks for the rule `name`
     SIGNAL = "signal"  # raises the signal `name`
     FIGURE = "figure"  # a figure of speech: hides what it covers
+    ORDINARY = "ordinary"  # what disputes are told with: explains its sentence
     DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it
     DENIAL_ITEM = "denial_item"  # "weapons", under a head
     DENIAL = "denial"  # a whole denial: "nobody hurt"
@@ -132,6 +133,8 @@ class Limits:
     adult_age: int
     least_known_words: int
     least_known_share: float
+    words_per_explanation: int
+    shortest_to_explain: int
     most_foreign_share: float
 
 
@@ -150,6 +153,7 @@ SYSTEM_RULES: Final = (
     "missing_threats",
     "no_text",
     "garbled_text",
+    "unexplained_words",
     "text_cut",
     "language_unsupported",
     "location_unknown",

@@ -101,7 +101,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     root = _Key(document)
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
-        "answers", "signals", "combinations", "denials", "figures", "people", "caller_age", "group_places",
+        "answers", "signals", "combinations", "denials", "figures", "ordinary", "people", "caller_age", "group_places",
         "vocabulary", "questions",
     )  # fmt: skip
     phrases = _Phrases(top["classes"])
@@ -109,7 +109,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     signals = _signals(top["signals"], phrases)
     answers = _answers(top["answers"], rules)
     joins = _denials(top["denials"], phrases)
-    for name, role in (("figures", Role.FIGURE), ("vocabulary", Role.VOCABULARY)):
+    for name, role in (("figures", Role.FIGURE), ("ordinary", Role.ORDINARY), ("vocabulary", Role.VOCABULARY)):
         phrases.add_languages(top[name], Owner(role))
     for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
         phrases.add_languages(top[name], Owner(role))
@@ -326,6 +326,8 @@ def _limits(key: _Key) -> Limits:
         adult_age=int(fields["adult_age"].number(1, 30)),
         least_known_words=int(fields["least_known_words"].number(1, 100)),
         least_known_share=fields["least_known_share"].number(0, 1),
+        words_per_explanation=int(fields["words_per_explanation"].number(1, 1000)),
+        shortest_to_explain=int(fields["shortest_to_explain"].number(1, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),
     )
 

@@ -72,10 +72,12 @@ def tokenize(text: str) -> tuple[Token, ...]:
             continue  # nothing to see (zero width), or "isn't" read as "isnt"
         else:
             inside = character == "." and bool(word) and _letter_at(text, at + 1)
+            short = character == "/" and len(word) == 1  # "w/" and "r/o" are one word
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
-            gap = max(gap, Break.SOFT if inside else _break_of(character))
+            if not short:
+                gap = max(gap, Break.SOFT if inside else _break_of(character))
     if word:
         tokens.append(Token("".join(word), start, end, gap))
     return _spelled_out_joined(tokens)

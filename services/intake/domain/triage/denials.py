@@ -1,0 +1,173 @@
+"""The denials of a text: "no weapons", "nobody hurt", "sin armas ni golpes", and what each is worth.
+
+A denial hides only the words that it covers; every other hazard stands. Whatever governs a denial ("cannot say",
+"except", "S1 says", "yet") makes it worth nothing, never more.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from services.intake.domain.triage.lexicon import Match
+from services.intake.domain.triage.protocol import Owner, Protocol, Role
+from services.intake.domain.triage.text import Break, Token
+
+_SHORTEST_COMMA_LIST: Final = 3
+_REACH_OF_DOUBT: Final = 4
+_REACH_OF_SPEECH: Final = 12
+
+
+class Span(NamedTuple):
+    first: int
+    last: int
+
+    def covers(self, match: Match) -> bool:
+        return self.first <= match.first and match.last <= self.last
+
+
+class Denial(NamedTuple):
+    span: Span
+    facts: frozenset[str]
+
+
+class Found:
+    """The phrases found in a text, by what they are for."""
+
+    def __init__(self, tokens: Sequence[Token], protocol: Protocol) -> None:
+        self._owners = protocol.owners
+        self._by_role: dict[Role, list[Match]] = {}
+        for match in protocol.lexicon.matches(tokens):
+            self._by_role.setdefault(self._owners[match.owner].role, []).append(match)
+
+    def of(self, role: Role) -> list[Match]:
+        return self._by_role.get(role, [])
+
+    def owner(self, match: Match) -> Owner:
+        return self._owners[match.owner]
+
+    def spans(self, role: Role) -> Iterator[Span]:
+        return (Span(match.first, match.last) for match in self.of(role))
+
+    def longest_at(self, role: Role) -> dict[int, int]:
+        """Return, by first word, the last word of the longest phrase of `role` there."""
+        longest: dict[int, int] = {}
+        for match in self.of(role):
+            longest[match.first] = max(match.last, longest.get(match.first, match.last))
+        return longest
+
+
+class Denials:
+    """The denials of a text, and what each is worth."""
+
+    def __init__(self, tokens: Sequence[Token], found: Found, joins: frozenset[str]) -> None:
+        self._tokens = tokens
+        self._found = found
+        self._joins = joins
+        self._items = self._longest_items()
+        self._tails = found.longest_at(Role.DENIAL_TAIL)
+        self._limits = found.longest_at(Role.LIMIT)
+        self._exceptions = found.longest_at(Role.EXCEPTION)
+        self._doubted = self._governed_by(Role.DOUBT, _REACH_OF_DOUBT)
+        self._accused = self._governed_by(Role.ACCUSED, _REACH_OF_SPEECH) | {m.last for m in found.of(Role.ACCUSED)}
+        self.hiding: list[Denial] = []
+        """They hide the words that they cover."""
+        self.good: list[Denial] = []
+        """They also deny their facts."""
+        self.by_accused: list[Denial] = []
+        self.excepted: list[Span] = []
+        """A denial with the exception to it."""
+        for denial in self._stated():
+            self._weigh(denial)
+
+    def _longest_items(self) -> dict[int, tuple[int, frozenset[str]]]:
+        items: dict[int, tuple[int, frozenset[str]]] = {}
+        for match in self._found.of(Role.DENIAL_ITEM):
+            facts = frozenset(self._found.owner(match).facts)
+            last, known = items.get(match.first, (-1, frozenset()))
+            if match.last >= last:
+                items[match.first] = (match.last, facts | known if match.last == last else facts)
+        return items
+
+    def _governed_by(self, role: Role, reach: int) -> frozenset[int]:
+        """Return the words after a phrase of `role`, at most `reach` of them and up to the next comma."""
+        governed: set[int] = set()
+        for match in self._found.of(role):
+            for at in range(match.last + 1, min(match.last + 1 + reach, len(self._tokens))):
+                if self._tokens[at].before >= Break.SOFT:
+                    break
+                governed.add(at)
+        return frozenset(governed)
+
+    def undoubted(self, role: Role) -> Iterator[Span]:
+        """Yield the phrases of `role` that no doubt governs: "cannot say there is no fire" hides no fire."""
+        return (span for span in self._found.spans(role) if span.first not in self._doubted)
+
+    def _stated(self) -> Iterator[Denial]:
+        """Yield the denials as they are worded, lists whole; one that begins inside a longer one is part of it.
+
+        Without that, a text of nothing but "ni golpes ni golpes" would be read once for each of its words.
+        """
+        begun = [(m.first, m.last, frozenset(self._found.owner(m).facts)) for m in self._found.of(Role.DENIAL)]
+        for first, last in self._found.longest_at(Role.DENIAL_HEAD).items():
+            item = self._items.get(last + 1)
+            if item is not None and self._tokens[last + 1].before < Break.SOFT:
+                begun.append((first, *item))
+        read_to = -1
+        for first, last, facts in sorted(begun, key=lambda each: (each[0], -each[1])):
+            if last <= read_to:
+                continue
+            denial = self._with_list(Span(first, last), facts)
+            read_to = denial.span.last
+            yield denial
+
+    def _with_list(self, span: Span, facts: frozenset[str]) -> Denial:
+        """Return the denial with the further items of its list: "no weapons, threats or injuries"."""
+        last, count, listed, pending = span.last, 1, facts, None
+        while (further := self._next_item(last)) is not None:
+            item_last, item_facts, joined = further
+            last, listed, count = item_last, listed | item_facts, count + 1
+            if joined or count >= _SHORTEST_COMMA_LIST:
+                pending = Denial(Span(span.first, last), listed)
+        if pending is None:
+            pending = Denial(span, facts)
+        return Denial(Span(pending.span.first, self._past_tails(pending.span.last)), pending.facts)
+
+    def _next_item(self, last: int) -> tuple[int, frozenset[str], bool] | None:
+        """Return the item that goes on with a list that ends at `last`, and whether a join word leads to it."""
+        at = last + 1
+        if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
+            return None
+        joined = self._tokens[at].word in self._joins
+        if not joined and self._tokens[at].before is not Break.SOFT:
+            return None
+        at += joined
+        item = self._items.get(at)
+        if item is None or (joined and self._tokens[at].before > Break.NONE):
+            return None
+        item_last, facts = item
+        after = item_last + 1
+        ends_here = (
+            after >= len(self._tokens)
+            or self._tokens[after].before >= Break.SOFT
+            or self._tokens[after].word in self._joins
+        )
+        if not ends_here and not (joined and after in self._tails):
+            return None  # "no weapons, threats to kill": the second is no item of the list
+        return item_last, facts, joined
+
+    def _past_tails(self, last: int) -> int:
+        while last + 1 in self._tails and self._tokens[last + 1].before < Break.SOFT:
+            last = self._tails[last + 1]
+        return last
+
+    def _weigh(self, denial: Denial) -> None:
+        first, last = denial.span
+        if first in self._doubted:
+            return
+        self.hiding.append(denial)
+        if last + 1 in self._exceptions and self._tokens[last + 1].before is not Break.HARD:
+            self.excepted.append(Span(first, self._exceptions[last + 1]))
+        elif first in self._accused:
+            if denial.facts:
+                self.by_accused.append(denial)
+        elif last + 1 not in self._limits or self._tokens[last + 1].before >= Break.SOFT:
+            self.good.append(denial)
