@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
+from itertools import groupby
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -120,12 +121,14 @@ _LEET: Final = str.maketrans("013457", "oieast")
 
 
 def spellings(word: str) -> tuple[str, ...]:
-    """Return `word` and the other words that it may be meant for: "kn1fe", "knifeee"."""
+    """Return `word` and the other words that it may be meant for: "kn1fe", "knifeee", "cuchiiillo"."""
     found = [word]
     if not word.isalpha() and not word.isdigit():
         found.append(word.translate(_LEET))
     if any(len(set(word[i : i + _MANY])) == 1 for i in range(len(word) - _MANY + 1)):
-        found.append("".join(c for i, c in enumerate(word) if i == 0 or c != word[i - 1]))
+        runs = ["".join(run) for _, run in groupby(word)]
+        found.append("".join(run[0] if len(run) >= _MANY else run for run in runs))
+        found.append("".join(run[0] for run in runs))
     return tuple(found)
 
 

@@ -1,0 +1,114 @@
+"""The notation of phrases, and that finding them takes time linear in the text."""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
+from services.intake.domain.triage.text import tokenize
+from tests.unit.intake.evidence import decided, said
+
+CLASSES = {"body": ("arm", "leg"), "limb": ("$body", "hand*")}
+
+
+def found(phrase: str, text: str, *, in_one_breath: bool = False) -> list[str]:
+    """Return the stretches of `text` in which `phrase` is found."""
+    lexicon = Lexicon(CLASSES)
+    lexicon.add(phrase, 0, in_one_breath=in_one_breath)
+    tokens = tokenize(text)
+    return [" ".join(t.word for t in tokens[m.first : m.last + 1]) for m in lexicon.matches(tokens)]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        ("knife", "a knife, two knives", ["knife"]),
+        ("shov*", "shoved and shoving", ["shoved", "shoving"]),
+        ("gun|pistol*", "pistols and a gun", ["pistols", "gun"]),
+        ("[a|the] gun", "a gun the gun gun", ["a gun", "gun", "the gun", "gun", "gun"]),
+        ("hit ..2 bat", "hit him with bat", ["hit him with bat"]),
+        ("hit ..2 bat", "hit bat", ["hit bat"]),
+        ("hit ..2 bat", "hit him with a bat", []),
+        ("hit $body", "hit arm", ["hit arm"]),
+        ("hit $limb", "hit hands", ["hit hands"]),
+        ("one _ three", "one two three", ["one two three"]),
+        ("# people", "12 people", ["12 people"]),
+        ("hit him", "hit. him", []),
+        ("hit him", "hit, him", ["hit him"]),
+        ("let ? go", "let zzyzx go", ["let zzyzx go"]),
+        ("let ? go", "let go go", []),
+        ("let ? go", "let 7 go", []),
+        ("kn1fe", "kn1fe", ["kn1fe"]),
+        ("knife", "kn1fe", ["kn1fe"]),
+        ("knife", "knnnife", ["knnnife"]),
+    ],
+)
+def test_a_phrase_is_found_where_its_notation_says(phrase: str, text: str, expected: list[str]) -> None:
+    assert found(phrase, text) == expected
+
+
+def test_of_the_same_owner_the_longest_phrase_from_a_word_is_found() -> None:
+    assert found("no [one|body] [was]", "no one was hurt") == ["no one was"]
+
+
+def test_a_phrase_in_one_breath_crosses_no_comma() -> None:
+    assert found("no screaming", "no, screaming", in_one_breath=True) == []
+    assert found("no screaming", "no screaming", in_one_breath=True) == ["no screaming"]
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ["", "..2 knife", "knife ..2", "_ knife", "knife ..9", "knife ..x y", "[a b", "Knife", "cuchillo;", "añejo", "$none"]
+    + ["[a] [b]", " ".join("abcdefghijklm")],
+)
+def test_what_is_no_phrase_is_refused(phrase: str) -> None:
+    with pytest.raises(PhraseInvalid):
+        found(phrase, "text")
+
+
+def calls_made(what: Callable[[], object]) -> int:
+    """Return how many calls of functions `what` makes: work that does not depend on how busy the machine is."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _argument: Any) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        what()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "ni golpes ",
+        "no weapons, ",
+        "no weapons no threats ",
+        "if he comes back again ",
+        "le va a ir ",
+        "s1 says no ",
+        "zzyzx ",
+        "a ",
+        "\u200b ",
+        "went back out to his the truck and ",
+        "12 people ",
+        "neighbors arguing. ",
+        "no not never without any of any ",
+        "nobody hurt or threats and ",
+    ],
+)
+def test_twice_the_text_takes_no_more_than_about_twice_the_work(pattern: str) -> None:
+    def work(length: int) -> int:
+        text = (pattern * (length // len(pattern) + 1))[:length]
+        decided(said(text))  # what is cached for good is cached now
+        return calls_made(lambda: decided(said(text)))
+
+    assert work(6_000) < 2.4 * work(3_000) + 2_000
