@@ -68,7 +68,7 @@ def unite(evidence: Evidence, protocol: Protocol) -> Case:
     _combine(case, protocol)
     _judge_place(case, evidence, protocol)
     case.reasons.extend(plain(protocol.rules[f"missing_{fact}"], "answers") for fact in case.missing())
-    case.reasons.extend(_contradictions(case, protocol))
+    case.reasons.extend(_contradictions(case, evidence, protocol))
     for happened, rule in ((evidence.ever_unsafe, "was_unsafe"), (evidence.ever_returned, "was_returned")):
         if happened:
             case.reasons.append(plain(protocol.rules[rule], "history"))
@@ -280,9 +280,11 @@ def _judge_place(case: Case, evidence: Evidence, protocol: Protocol) -> None:
         case.reasons.append(plain(protocol.rules["outside_service_area"], "location"))
 
 
-def _contradictions(case: Case, protocol: Protocol) -> Iterator[Reason]:
+def _contradictions(case: Case, evidence: Evidence, protocol: Protocol) -> Iterator[Reason]:
     """Note each fact of the core four that one source denies and another asserts. The hazard stands by itself."""
+    own = [statement for statement in evidence.statements if not statement.linked]
     asserted = {protocol.rules[r.rule].fact for r in case.reasons if r.effect is Effect.UNSAFE}
     for fact in CORE_FOUR:
-        if fact in asserted and (case.facts[fact] is Fact.NO or fact in case.denied):
+        answered_no = any(statement.fact(fact) is Fact.NO for statement in own)
+        if fact in asserted and (answered_no or fact in case.denied):
             yield plain(protocol.rules["contradiction"], "answers")

@@ -1,0 +1,174 @@
+"""What a text denies, and what each denial is worth."""
+
+import pytest
+
+from services.intake.domain.triage.model import CORE_FOUR
+from services.intake.domain.triage.reader import Reading, read
+from tests.unit.intake.evidence import PROTOCOL
+
+
+def reading(text: str) -> Reading:
+    return read(text, PROTOCOL)
+
+
+def denied(text: str) -> set[str]:
+    return set(reading(text).denied)
+
+
+def found(text: str) -> set[str]:
+    return {finding.rule for finding in reading(text).findings}
+
+
+W, V, I, T = CORE_FOUR  # noqa: E741  # weapons, violence, injuries, threats
+
+
+@pytest.mark.parametrize(
+    ("text", "facts"),
+    [
+        ("No weapons.", {W}),
+        ("NWS", {W}),
+        ("neg weapons", {W}),
+        ("Weapons: none", {W}),
+        ("unarmed", {W}),
+        ("sin armas", {W}),
+        ("no traen nada en las manos", {W}),
+        ("no violence", {V, I}),
+        ("not physical", {V, I}),
+        ("nobody touched anyone", {V, I}),
+        ("verbal only", {V, I}),
+        ("hands off", {V, I}),
+        ("he never hit anyone", {V, I}),
+        ("sin golpes", {V, I}),
+        ("puras palabras", {V, I}),
+        ("no se han tocado", {V, I}),
+        ("nadie lo golpeó", {V, I}),
+        ("nunca han llegado a los golpes", {V, I}),
+        ("no fights", {V}),
+        ("nobody hurt", {I}),
+        ("no inj", {I}),
+        ("sin lesionados", {I}),
+        ("nadie salió herido", {I}),
+        ("no threats", {T}),
+        ("denies threats", {T}),
+        ("hasn't threatened anybody", {T}),
+        ("sin amenazas", {T}),
+        ("no lo amenazó", {T}),
+        ("no weapons, threats or injuries", {W, T, I}),
+        ("no weapons/threats/violence/injs", {W, V, I, T}),
+        ("sin armas ni golpes ni amenazas", {W, V, I, T}),
+        ("no hay armas, ni violencia ni lesionados", {W, V, I}),
+        ("neg w, neg t, neg i", {W, T, I}),
+        ("No weapons of any kind", {W}),
+        ("No threats per RP", {T}),
+    ],
+)
+def test_a_plain_denial_settles_its_facts_and_asserts_nothing(text: str, facts: set[str]) -> None:
+    assert denied(text) == facts
+    assert not found(text) - {"body_named"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "weapons",  # silence is not a denial, and naming is none
+        "verbal argument",
+        "calm",
+        "unk weapons",
+        "no sabe si hay armas",
+        "didn't say re threats",
+        "cannot say no weapons",
+        "thinks no weapons",
+        "no weapons today",  # denies only so much
+        "no threats by text",
+        "no threats to RP",
+        "no weapon that I saw",
+        "no weapons known",
+        "no weapons in the house",
+        "no weapons except a bat",
+        "no weapons but he has a bat",
+        "sin armas pero trae un tubo",
+        "no violence until today",
+        "S1 says no weapons",
+        "S1 denies threats",
+        "the landlord denies any violence",
+        "el vecino dice que no hubo amenazas",
+        "he has not hit me yet",
+    ],
+)
+def test_a_denial_that_something_governs_settles_nothing(text: str) -> None:
+    assert denied(text) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("no weapons except a bat", "denial_with_exception"),
+        ("S1 denies threats", "denied_by_accused"),
+        ("cannot say there is no knife", "weapon"),
+        ("no es que no traiga cuchillo", "weapon"),
+        ("not only did he threaten", "threat"),
+        ("no, screaming", "unknown_trouble"),
+        ("no weapons, threats to kill her", "threat"),
+        ("no weapons; stabbed him", "weapon"),
+        ("cannot say there is no fire", "fire_hazard"),
+    ],
+)
+def test_what_governs_a_denial_shows(text: str, rule: str) -> None:
+    assert rule in found(text)
+
+
+def test_what_is_unknown_hides_its_words_and_denies_nothing() -> None:
+    assert found("unk weapons") == set()
+    assert denied("unk weapons") == set()
+
+
+def test_a_denial_hides_only_the_words_that_it_covers() -> None:
+    assert found("No knife. He has a knife.") == {"weapon"}
+
+
+def test_a_figure_of_speech_hides_only_itself() -> None:
+    assert "threat" not in found("this noise is killing me")
+    assert "threat" in found("this noise is killing me, I will kill him")
+
+
+def test_a_rule_that_says_what_is_meant_speaks_in_place_of_the_others() -> None:
+    assert found("water gun") == {"toy_weapon"}
+    assert found("water gun and a gun") == {"toy_weapon", "weapon"}
+
+
+def test_the_words_are_quoted_as_they_were_written() -> None:
+    text = "RP: trae un CU\u200bCHILLO aquí."
+    words = next(f.words for f in reading(text).findings if f.rule == "weapon")
+    assert text[words.start : words.end] == words.quote
+    assert words.quote.endswith("CU\u200bCHILLO")
+
+
+def test_the_same_wording_is_found_once() -> None:
+    text = "knife knife KNIFE"
+    assert [f.words.quote for f in reading(text).findings if f.rule == "weapon"] == ["knife"]
+
+
+def test_people_and_ages_are_numbers() -> None:
+    text = "14 people in a group of 30, 9 yo calling"
+    assert [number for number, _ in reading(text).people] == [14, 30]
+    assert [number for number, _ in reading(text).caller_ages] == [9]
+
+
+def test_huge_numbers_do_no_harm() -> None:
+    assert reading(f"{'9' * 5000} people").people
+
+
+def test_only_the_text_of_a_call_type_is_read_for_its_modifiers() -> None:
+    assert "code_modifier_danger" not in found("susp now")
+    assert "code_modifier_danger" in {f.rule for f in read("susp now", PROTOCOL, is_call_type=True).findings}
+
+
+def test_a_sentence_that_nothing_explains_is_pointed_out() -> None:
+    text = "They argue about parking. The moon was green over hills. No weapons."
+    assert [words.quote for words in reading(text).unexplained] == ["The moon was green over hills"]
+
+
+@pytest.mark.parametrize("text", ["", "   ", "...", "\u200b", "12 34"])
+def test_a_text_without_words_says_nothing(text: str) -> None:
+    empty = reading(text)
+    assert (empty.words, empty.known_share, empty.findings, empty.unexplained) == (0, 0.0, (), ())
