@@ -210,7 +210,7 @@ class _StatementReader:
         first_words = not self.told and not self.statement.linked
         if first_words and reading.known_words < limits.least_known_words:
             return True
-        return reading.words >= limits.least_known_words and reading.known_share < limits.least_known_share
+        return reading.unknown_words > limits.unknown_words_forgiven and reading.known_share < limits.least_known_share
 
     def _read_answers(self) -> None:
         statement = self.statement

@@ -133,6 +133,7 @@ class Limits:
     adult_age: int
     least_known_words: int
     least_known_share: float
+    unknown_words_forgiven: int
     words_per_explanation: int
     shortest_to_explain: int
     most_foreign_share: float

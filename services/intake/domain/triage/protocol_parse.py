@@ -326,6 +326,7 @@ def _limits(key: _Key) -> Limits:
         adult_age=int(fields["adult_age"].number(1, 30)),
         least_known_words=int(fields["least_known_words"].number(1, 100)),
         least_known_share=fields["least_known_share"].number(0, 1),
+        unknown_words_forgiven=int(fields["unknown_words_forgiven"].number(0, 100)),
         words_per_explanation=int(fields["words_per_explanation"].number(1, 1000)),
         shortest_to_explain=int(fields["shortest_to_explain"].number(1, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),

@@ -43,6 +43,7 @@ class Reading:
     words: int
     """How many words there are, numbers apart, and how many different ones are known."""
     known_words: int
+    unknown_words: int
     known_share: float
     unexplained: tuple[Words, ...]
     """Sentences that nothing ordinary, no denial and no figure of speech explains."""
@@ -87,6 +88,7 @@ class _Reader:
             caller_ages=tuple(self._numbers(Role.AGE)),
             words=len(words),
             known_words=len(known),
+            unknown_words=len(words) - sum(1 for word in words if word in known),
             known_share=sum(1 for word in words if word in known) / len(words) if words else 0.0,
             unexplained=tuple(self.quote(*span) for span in self._unexplained()),
         )
