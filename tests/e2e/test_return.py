@@ -32,6 +32,13 @@ async def test_a_return_is_acknowledged_once_and_raises_no_alarm(corner: Corner,
 async def test_a_return_that_nobody_takes_is_alarmed_again_and_again(corner: Corner, field: Field) -> None:
     call, _ = await corner.offered()
     await corner.cad.update(call, WORSE)
+
+    async def confirmed() -> bool:
+        query = "SELECT confirmed_seq = seq FROM intake.wish WHERE call_id = $1::text::uuid"
+        return bool(await field.value(query, call["id"]))
+
+    # The clock jumps below: a withdrawal still under way would be late, and that is another alarm.
+    await eventually("dispatch has confirmed the withdrawal", confirmed)
     for _ in range(2):
         asked = await field.value("SELECT acknowledge_by FROM intake.call WHERE id = $1::text::uuid", call["id"])
         assert timedelta(0) < asked - field.now() <= timedelta(seconds=31)
