@@ -68,7 +68,11 @@ def _populated(system: System) -> World:
 
     def ask(service: str, method: str, path: str, token: str, **options: Any) -> Any:
         answer = httpx2.request(
-            method, system.urls[service] + path, headers={"Authorization": f"Bearer {token}"}, trust_env=False, **options
+            method,
+            system.urls[service] + path,
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            **options,
         )
         assert answer.is_success, answer.text
         return answer.json()

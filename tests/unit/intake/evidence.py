@@ -32,6 +32,11 @@ def said(narrative: str = QUARREL, *, answers: Mapping[str, Any] = ALL_DENIED, *
     return Statement(narrative=narrative, answers=answers, **fields)
 
 
+def without(fact: str) -> dict[str, str]:
+    """Return the core four answered no, but for one that nobody asked."""
+    return {key: "no" for key in CORE_FOUR if key != fact}
+
+
 def evidence(*statements: Statement, place: Place = HOME, **more: bool) -> Evidence:
     return Evidence(statements, place, **more)
 

@@ -96,9 +96,7 @@ HAZARDS = [
 
 
 @pytest.mark.parametrize(("told", "reason", "harmless"), HAZARDS)
-def test_a_danger_told_disqualifies_even_when_everything_was_answered_no(
-    told: str, reason: str, harmless: str
-) -> None:
+def test_a_danger_told_disqualifies_even_when_everything_was_answered_no(told: str, reason: str, harmless: str) -> None:
     decision = decided(said(f"{QUARREL} {told} {RECITAL}"))
     assert decision.verdict is Verdict.UNSAFE
     assert reason in reasons(decision, Effect.UNSAFE)
@@ -107,9 +105,7 @@ def test_a_danger_told_disqualifies_even_when_everything_was_answered_no(
 
 
 @pytest.mark.parametrize(("told", "reason", "harmless"), HAZARDS)
-def test_its_denial_or_a_harmless_use_of_the_words_leaves_the_call_safe(
-    told: str, reason: str, harmless: str
-) -> None:
+def test_its_denial_or_a_harmless_use_of_the_words_leaves_the_call_safe(told: str, reason: str, harmless: str) -> None:
     decision = decided(said(f"{QUARREL} {harmless} {RECITAL}"))
     assert decision.verdict is Verdict.SAFE, rules(decision, Effect.UNSAFE, Effect.REVIEW, Effect.RETURN)
 
@@ -202,7 +198,7 @@ def test_a_danger_in_disguise_is_a_danger(told: str) -> None:
 def test_the_gravest_danger_says_who_goes(told: str, disposition: Disposition) -> None:
     decision = decided(said(f"{QUARREL} {told}"))
     assert decision.disposition is disposition
-    assert decision.recommended_response == disposition
+    assert str(decision.recommended_response) == str(disposition)
 
 
 def test_between_partners_fear_or_history_disqualifies() -> None:

@@ -61,9 +61,11 @@ def test_a_phrase_in_one_breath_crosses_no_comma() -> None:
 
 @pytest.mark.parametrize(
     "phrase",
-    ["", "..2 knife", "knife ..2", "_ knife", "knife ..9", "knife ..x y", "[a b", "Knife", "cuchillo;", "añejo", "$none"]
-    + ["[a] [b]", " ".join("abcdefghijklm")],
-)
+    [
+        "", "..2 knife", "knife ..2", "_ knife", "knife ..9", "knife ..x y", "[a b", "Knife", "cuchillo;", "añejo", "$none",
+        "[a] [b]", "a b c d e f g h i j k l m",
+    ],
+)  # fmt: skip
 def test_what_is_no_phrase_is_refused(phrase: str) -> None:
     with pytest.raises(PhraseInvalid):
         found(phrase, "text")
@@ -111,4 +113,4 @@ def test_twice_the_text_takes_no_more_than_about_twice_the_work(pattern: str) ->
         decided(said(text))  # what is cached for good is cached now
         return calls_made(lambda: decided(said(text)))
 
-    assert work(6_000) < 2.4 * work(3_000) + 2_000
+    assert work(3_000) < 2.4 * work(1_500) + 2_000

@@ -39,9 +39,7 @@ def minimal() -> dict[str, Any]:
         "codes": [{"verdict": "allowed", "matter": "dispute", "codes": ["415N"]}],
         "classes": {"arms": ["gun knife"]},
         "rules": [{"id": "weapon", "reason": "weapon", "effect": "unsafe", "explanation": "x", "en": ["$arms"]}],
-        "system_rules": [
-            {"id": rule, "reason": None, "effect": "review", "explanation": "x"} for rule in SYSTEM_RULES
-        ],
+        "system_rules": [{"id": rule, "reason": None, "effect": "review", "explanation": "x"} for rule in SYSTEM_RULES],
         "answers": [
             {"id": "yes", "key": "weapons", "value": "yes", "reason": "weapon", "effect": "unsafe", "explanation": "x"}
         ],

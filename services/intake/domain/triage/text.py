@@ -52,45 +52,42 @@ def _fold_character(character: str) -> str:
 
 def tokenize(text: str) -> tuple[Token, ...]:
     """Return the words of `text`, in order, with their offsets in it."""
+    seen = [(at, character, _fold_character(character)) for at, character in enumerate(text)]
+    seen = [(at, character, folded) for at, character, folded in seen if folded]  # zero width: nothing to see
     tokens: list[Token] = []
     word: list[str] = []
     start = end = 0
     gap = Break.HARD  # the first word begins a sentence
 
-    for at, character in enumerate(text):
-        folded = _fold_character(character)
+    for index, (at, character, folded) in enumerate(seen):
+        before_letter = index + 1 < len(seen) and seen[index + 1][2].isalnum()
         if character in _PICTURES:
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
             tokens.append(Token(_PICTURES[character], at, at + 1, Break.SOFT))
             word, gap = [], Break.SOFT
-        elif folded and folded.isalnum():
-            if not word:
-                start = at
+        elif folded.isalnum():
+            start = start if word else at
             word.append(folded)
             end = at + 1
-        elif not folded or (character in _APOSTROPHES and word and _letter_at(text, at + 1)):
-            continue  # nothing to see (zero width), or "isn't" read as "isnt"
-        else:
-            inside = character == "." and bool(word) and _letter_at(text, at + 1)
-            short = character == "/" and len(word) == 1  # "w/" and "r/o" are one word
+        elif not (character in _APOSTROPHES and word and before_letter):  # "isn't" is read "isnt"
+            here = _break_of(character, len(word), before_letter=before_letter)
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
-            if not short:
-                gap = max(gap, Break.SOFT if inside else _break_of(character))
+            gap = max(gap, here)
     if word:
         tokens.append(Token("".join(word), start, end, gap))
     return _spelled_out_joined(tokens)
 
 
-def _letter_at(text: str, at: int) -> bool:
-    return at < len(text) and text[at].isalnum()
-
-
-def _break_of(character: str) -> Break:
+def _break_of(character: str, length: int, *, before_letter: bool) -> Break:
+    """Return what `character` breaks, after a word of `length` letters."""
+    if character == "/" and length == 1:
+        return Break.NONE  # "w/ a bat", "r/o"
     if character in _HARD:
-        return Break.HARD
+        inside = character == "." and length > 0 and before_letter
+        return Break.SOFT if inside else Break.HARD
     if character in ":=":
         return Break.COLON
     return Break.NONE if character.isspace() or character in "-_*\u2010\u2011" else Break.SOFT
