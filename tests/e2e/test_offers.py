@@ -185,11 +185,11 @@ async def hurry(corner: Corner) -> None:
 
 
 async def assign_by(field: Field, call: Body) -> datetime:
-    """Return until when dispatch looks for a team, once it has been told of the call."""
-    query = "SELECT assign_by FROM dispatch.incident WHERE id = $1::text::uuid"
+    """Return until when dispatch looks for a team, once a round has found none and said why."""
+    query = "SELECT assign_by FROM dispatch.incident WHERE id = $1::text::uuid AND unmatched IS NOT NULL"
 
     async def look() -> datetime | None:
         rows = await field.rows(query, call["id"])
         return rows[0]["assign_by"] if rows else None
 
-    return await eventually("dispatch has the call", look)
+    return await eventually("a round has looked for a team in vain", look)

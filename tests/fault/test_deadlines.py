@@ -9,7 +9,7 @@ import pytest
 from tests.field import promises
 from tests.field.ground import Corner, Field
 from tests.field.people import DENIED, WORSE
-from tests.field.wire import Body
+from tests.field.wire import Body, eventually
 
 IN_TIME_S = 2.0
 
@@ -104,12 +104,16 @@ async def test_with_dispatch_gone_for_good_intake_returns_every_call_by_its_own_
         assert abs(row["act_by"] - row["theirs"] - timedelta(seconds=30)) < timedelta(seconds=1), (status, row)
     field.system.kill("dispatch")
 
-    await field.later(timedelta(seconds=61))  # no heartbeat is answered for 60 s: what no team has accepted goes back
+    async def missed() -> bool:
+        return await field.value("SELECT silent_since FROM intake.dispatch_link") is not None
+
+    await eventually("a heartbeat was not answered", missed, within_s=10)
+    await field.later(timedelta(seconds=61))  # none is answered for 60 s: what no team has accepted goes back
     for status in ("queued", "offered"):
         corner, call = made[status]
         returned = await corner.cad.until(call, "returned", within_s=12)  # at the next heartbeat
         assert returned["return_reason"] == "system_fault"
-    for status in ("accepted", "en_route", "on_scene"):
+    for status in sorted(("accepted", "en_route", "on_scene"), key=lambda each: by_id[made[each][1]["id"]]["act_by"]):
         corner, call = made[status]
         before = await corner.cad.call(call)
         assert before["status"] == status, "a crew is there: it goes back by its deadline, not before"

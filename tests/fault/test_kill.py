@@ -94,6 +94,7 @@ async def test_killed_in_the_middle_of_every_step_every_call_goes_on_after_the_r
 async def test_while_a_service_is_down_what_does_not_need_it_still_works(field: Field, service: str) -> None:
     corner, other = await field.corner(), await field.corner()
     call, item = await corner.under_way("accept", "depart", "arrive")
+    await corner.cad.until(call, "on_scene")
     field.system.kill(service)
     if service != "intake":
         new = await other.report()
