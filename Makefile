@@ -1,6 +1,7 @@
 # Two commands for a newcomer: `make run` and `make test`. Everything else is for people who change the code.
 PY ?= python3
 V := .venv
+WORKERS ?= 3  # most tests wait for something; more than this and those with deadlines wait for a processor
 
 .DEFAULT_GOAL := help
 .PHONY: help run test check lint fmt openapi bench clean
@@ -22,7 +23,7 @@ run: $(V)/.ok  ## set up, start everything, prove it, stay up (ONCE=1: stop afte
 	@exec $(V)/bin/python -m services.cli up $(if $(ONCE),--once) $(ARGS)
 
 test: $(V)/.ok  ## the whole test suite on a throw-away PostgreSQL (ARGS="tests/unit -x": a part of it)
-	$(V)/bin/python -m pytest -q $(ARGS)
+	$(V)/bin/python -m pytest -q -n $(WORKERS) $(ARGS)
 
 check: $(V)/.ok  ## what CI runs
 	.ci/run

@@ -110,9 +110,9 @@ async def teams_db(database_dsns: Mapping[str, str]) -> AsyncIterator[Database]:
         yield db
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def shared_system(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
-    """One system for all tests of this worker; ask for `system`."""
+    """One system for the tests of a module; ask for `system`. It ends with them: idle processes cost the others time."""
     async with running_system(postgres_dsn, tmp_path_factory.mktemp("logs")) as running:
         yield running
 

@@ -7,7 +7,7 @@ import pytest
 from tests.field.ground import Corner, Field, running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def shared_field(postgres_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Field]:
     """The folder's system; ask for `field`."""
     async with running(postgres_dsn, tmp_path_factory.mktemp("fault-logs")) as made:

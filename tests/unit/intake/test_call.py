@@ -79,7 +79,7 @@ def test_the_decisions_of_these_tests_are_what_they_are_called() -> None:
     assert any(reason.effect is Effect.RETURN for reason in OUTSIDE.reasons)
 
 
-@pytest.mark.parametrize("before", [None, *LIVE])
+@pytest.mark.parametrize("before", [None, *sorted(LIVE)])
 @pytest.mark.parametrize("was_queued", [False, True])
 def test_danger_gives_the_call_back_as_risk_that_rose_only_if_a_team_may_know_of_it(
     before: CallStatus | None, was_queued: bool
@@ -88,7 +88,7 @@ def test_danger_gives_the_call_back_as_risk_that_rose_only_if_a_team_may_know_of
     assert after_decision(UNSAFE, before, was_queued=was_queued) == Move(S.RETURNED, reason)
 
 
-@pytest.mark.parametrize("before", [None, *LIVE])
+@pytest.mark.parametrize("before", [None, *sorted(LIVE)])
 def test_what_no_team_may_serve_goes_back_at_once(before: CallStatus | None) -> None:
     move = after_decision(OUTSIDE, before, was_queued=before is not None)
     assert move == Move(S.RETURNED, ReturnReason.OUTSIDE_SERVICE_AREA)
