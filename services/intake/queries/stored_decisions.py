@@ -12,6 +12,9 @@ from sqlalchemy.sql.elements import TextClause
 
 from services.intake.store.cases import StatementRow
 
+NEWEST: Final = UUID(int=2**128 - 1)
+"""An id after every other."""
+
 
 class StoredDecision(NamedTuple):
     """One decision and what it read; `statements` in the order in which the evidence names them."""
@@ -55,9 +58,9 @@ _BY_ID: Final = text(f"{_COLUMNS} WHERE d.id = ANY(:ids) ORDER BY d.id").bindpar
 )
 _PAGE: Final = text(
     f"{_COLUMNS} JOIN intake.call k ON k.id = d.call_id AND k.jurisdiction = :jurisdiction "
-    "WHERE d.id > :after ORDER BY d.id LIMIT :limit"
+    "WHERE d.id < :before ORDER BY d.id DESC LIMIT :limit"
 ).bindparams(
-    bindparam("jurisdiction", type_=Text), bindparam("after", type_=Uuid), bindparam("limit", type_=BigInteger)
+    bindparam("jurisdiction", type_=Text), bindparam("before", type_=Uuid), bindparam("limit", type_=BigInteger)
 )  # fmt: skip
 
 
@@ -66,9 +69,11 @@ async def decisions_by_id(conn: AsyncConnection, ids: Sequence[UUID]) -> list[St
     return await _read(conn, _BY_ID, {"ids": list(ids)})
 
 
-async def decisions_after(conn: AsyncConnection, jurisdiction: str, after: UUID, *, limit: int) -> list[StoredDecision]:
-    """Return up to `limit` decisions of a jurisdiction after an id, the oldest first."""
-    return await _read(conn, _PAGE, {"jurisdiction": jurisdiction, "after": after, "limit": limit})
+async def decisions_before(
+    conn: AsyncConnection, jurisdiction: str, before: UUID, *, limit: int
+) -> list[StoredDecision]:
+    """Return up to `limit` decisions of a jurisdiction before an id, the newest first."""
+    return await _read(conn, _PAGE, {"jurisdiction": jurisdiction, "before": before, "limit": limit})
 
 
 async def _read(conn: AsyncConnection, statement: TextClause, values: Mapping[str, Any]) -> list[StoredDecision]:

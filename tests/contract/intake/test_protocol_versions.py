@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 import yaml
@@ -21,7 +20,7 @@ from services.intake.commands.protocols import NothingInForce, ProtocolChanged, 
 from services.intake.domain.triage.protocol import Protocol
 from services.intake.domain.triage.protocol_file import PROTOCOLS
 from services.intake.domain.triage.protocol_parse import parse_protocol
-from services.intake.queries.stored_decisions import decisions_after
+from services.intake.queries.stored_decisions import NEWEST, decisions_before
 from shared.auth import Role
 from shared.db import Database
 from tests.contract.intake.conftest import DENIED, Intake, dangerous_report, doubtful_report, running, safe_report
@@ -75,7 +74,7 @@ async def assert_every_decision_can_be_made_again(intake: Intake, *, at_least: i
     protocols = Protocols()
     await protocols.learn(intake.db)
     async with intake.db.autocommit() as unit:
-        found = await decisions_after(unit.conn, "los-angeles", UUID(int=0), limit=200)
+        found = await decisions_before(unit.conn, "los-angeles", NEWEST, limit=200)
     made = [stored for stored in found if stored.was_triage]
     assert len(made) >= at_least
     for stored in made:
