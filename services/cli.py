@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from services.credentials import WeakSecretError, token_secret
+from services.evaluate import options
 from services.home import DEFAULT, Home
 from services.processes import AlreadyRunningError
 from shared.auth import Caller, Role, issue
@@ -68,8 +69,8 @@ def up(
     """
     from services import launcher
 
-    options = launcher.Options(Home(home), once=once, replicas=replicas, port_base=port_base, time_rate=time_rate)
-    raise typer.Exit(launcher.up(options, os.environ, Console()))
+    wanted = launcher.Options(Home(home), once=once, replicas=replicas, port_base=port_base, time_rate=time_rate)
+    raise typer.Exit(launcher.up(wanted, os.environ, Console()))
 
 
 @app.command()
@@ -146,6 +147,40 @@ def replay(context: typer.Context) -> None:
     from services.replay.command import main as run
 
     raise typer.Exit(run(context.args))
+
+
+@app.command()
+def evaluate(
+    files: options.Files = None,
+    *,
+    protocol: options.Protocols = None,
+    stored: options.Stored = False,
+    jurisdiction: options.Jurisdiction = "los-angeles",
+    limit: options.Limit = 5000,
+    answer_all_no: options.AnswerAllNo = False,
+    review_seconds: options.ReviewSeconds = 60.0,
+    brief: options.Brief = False,
+    json_file: options.JsonFile = None,
+    html_file: options.HtmlFile = None,
+    page_file: options.PageFile = None,
+    home: HomeOption = DEFAULT,
+) -> None:
+    """Measure what versions of the triage protocol make of labelled cases or of stored calls.
+
+    Prints false-safes and review-as-safes with their 95% bounds, capture, review share, confusions, rates by language, note and
+    rule, the delay added to calls that end with police, and each disagreement with its words marked.
+
+    Exit code: 0, or 1 when a false-safe or a review-as-safe was found, or 2 when a file cannot be read (the line is named).
+    """
+    from services.evaluate.command import Wanted, run_evaluation
+    from services.launcher import intake_dsn
+
+    wanted = Wanted(
+        files=files or (), protocols=protocol or (), stored_dsn=intake_dsn(Home(home), os.environ) if stored else None,
+        jurisdiction=jurisdiction, limit=limit, what_if=answer_all_no, review_within=timedelta(seconds=review_seconds),
+        brief=brief, json_file=json_file, html_file=html_file, page_file=page_file,
+    )  # fmt: skip
+    raise typer.Exit(run_evaluation(wanted, Console(markup=False), console))
 
 
 @app.command("import-neighborhoods")

@@ -64,6 +64,8 @@ def default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     value: Any = field.default
+    if value is None:
+        return "none"
     if isinstance(value, timedelta):
         return f"{in_words(value)} (`PT{int(value.total_seconds())}S`)"
     return f"`{value.get_secret_value() if isinstance(value, SecretStr) else value}`"

@@ -13,6 +13,8 @@ from services.intake.commands.desk import Desk
 from services.intake.commands.maps import Maps
 from services.intake.commands.presence import Presence
 from services.intake.commands.protocols import Protocols
+from services.intake.commands.shadow import Shadow
+from services.intake.domain.triage.protocol_file import PROTOCOLS
 from services.intake.peers import Dispatch
 from services.intake.queries.protocols import version_in_force
 from services.intake.settings import CODE_VERSION, Settings
@@ -70,18 +72,19 @@ async def _open(app: FastAPI, settings: Settings, dispatch: Dispatch | None, sta
     hub = Hub(db.dsn, "intake_news")
     await hub.start()
     stack.push_async_callback(hub.stop)
-    protocols = Protocols()
+    protocols = Protocols(settings.protocols_folder or PROTOCOLS)
     await protocols.load(db)
     relay = sweeps.wish_relay(db, lambda: app.state.desk, peer, settings.time_rate)
-    desk = Desk(settings, protocols, Maps(), hub, relay.soon)
+    shadow = Shadow(db, protocols, settings.shadow_protocol)
+    desk = Desk(settings, protocols, Maps(), hub, relay.soon, shadow.soon)
     app.state.db, app.state.hub, app.state.desk, app.state.dispatch = db, hub, desk, peer
     relay.start()
     stack.push_async_callback(relay.stop)
     presence = Presence(db, time_rate=settings.time_rate)
-    app.state.presence = presence
+    app.state.presence, app.state.shadow = presence, shadow
     async with db.autocommit() as unit:
         await raise_epoch_if_restored(unit.conn)
-    for loop in sweeps.loops(db, desk, peer, presence):
+    for loop in sweeps.loops(db, desk, peer, presence, shadow):
         loop.start()
         stack.push_async_callback(loop.stop)
 
@@ -104,10 +107,22 @@ def _checks(app: FastAPI) -> tuple[dict[str, health.Check], dict[str, health.Che
         known = app.state.desk.protocols.known(version) is not None
         return None if known else f"protocol {version} is in force and this replica does not have it"
 
+    async def protocol_files() -> str | None:
+        faults = app.state.desk.protocols.faults
+        return "; ".join([*faults.values(), "the last valid protocols stay in use"]) if faults else None
+
+    async def shadow() -> str | None:
+        said: str | None = app.state.shadow.missing()
+        return said
+
     async def dispatch() -> str | None:
         return None if await app.state.dispatch.ready() else "dispatch does not answer"
 
-    return {"database": database, "protocol": protocol}, {"dispatch": dispatch}
+    return {"database": database, "protocol": protocol}, {
+        "dispatch": dispatch,
+        "protocol_files": protocol_files,
+        "shadow": shadow,
+    }
 
 
 def _document_updates(app: FastAPI) -> None:

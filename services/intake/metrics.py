@@ -13,6 +13,10 @@ DECISION_S: Final = Histogram(
     "intake_decision_seconds", "How long triage thinks about one call",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
 )  # fmt: skip
+SHADOW: Final = Counter(
+    "intake_shadow_decisions_total",
+    "Decisions of the version on trial, against the one in force: agrees, safer, stricter, failed or dropped", ["result"],
+)  # fmt: skip
 DISPATCH_ANSWERS: Final = Gauge("intake_dispatch_answers", "1 while dispatch answers heartbeats, else 0")
 
 

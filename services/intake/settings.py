@@ -1,6 +1,7 @@
 """All that the intake service reads from its environment (prefix INTAKE_)."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,10 @@ class Settings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
     timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
     """The wall clock by which the plans' opening hours are meant."""
+    protocols_folder: Path | None = None
+    """A folder with a city's own protocol files, in place of those that come with this code; watched for new ones."""
+    shadow_protocol: str | None = None
+    """A version of the protocol to try on live calls beside the one in force, without effect: it must be registered."""
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
     review_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
     """How long a reviewer has before a call goes back (or a team is withdrawn)."""

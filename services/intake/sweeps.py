@@ -6,6 +6,7 @@ from uuid import UUID
 from services.intake.commands import deadlines, delivery, heartbeat
 from services.intake.commands.desk import Desk
 from services.intake.commands.presence import Presence
+from services.intake.commands.shadow import Shadow
 from services.intake.peers import Dispatch
 from services.intake.tables import idempotency_key
 from shared.db import Database
@@ -29,7 +30,7 @@ def wish_relay(db: Database, desk_of: Callable[[], Desk], dispatch: Dispatch, ti
     )
 
 
-def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence) -> list[Loop]:
+def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence, shadow: Shadow) -> list[Loop]:
     """Return every timed loop of the service, not started."""
     rate = desk.settings.time_rate
     timed: list[tuple[str, Callable[[], Awaitable[bool | None]], float]] = [
@@ -42,7 +43,8 @@ def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence) -> l
         ("alerts", lambda: deadlines.close_alerts(db, desk), TIDY_S),
         ("presence", presence.keep, SWEEP_S),
         ("clock", lambda: deadlines.watch_clock(db, desk), SWEEP_S),
-        ("protocols", lambda: desk.protocols.learn(db), TIDY_S),
+        ("shadow", shadow.keep, SWEEP_S),
+        ("protocols", lambda: desk.protocols.refresh(db), TIDY_S),
         ("idempotency", lambda: forget_old_keys(db, idempotency_key), HOUSEKEEPING_S),
     ]
     return [Loop(f"intake.{name}", work, period / rate) for name, work, period in timed]

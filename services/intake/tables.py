@@ -145,6 +145,17 @@ decision: Final = Table(  # history
     CheckConstraint(_one_of("verdict", Verdict), name="decision_verdict_is_known"),
 )  # fmt: skip
 
+shadow_decision: Final = Table(  # history: what a version on trial would have decided; nothing on a call's way reads it
+    "shadow_decision", metadata,
+    Column("decision_id", Uuid, ForeignKey("intake.decision.id"), primary_key=True),
+    Column("protocol_version", Text, primary_key=True),
+    Column("decision", _JSON, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("code_version", Text, nullable=False),
+    Column("at", _TIME, nullable=False),
+    CheckConstraint(_one_of("verdict", Verdict), name="shadow_decision_verdict_is_known"),
+)  # fmt: skip
+
 review: Final = Table(  # history: what reviewers said, and exactly what they cleared
     "review", metadata,
     Column("id", Uuid, primary_key=True),
@@ -279,6 +290,7 @@ protocol_version: Final = Table(  # history
     Column("effective_from", _TIME, nullable=False),
     Column("approved_by", Text, nullable=False),
     Column("loaded_at", _TIME, nullable=False),
+    CheckConstraint("btrim(approved_by) <> ''", name="protocol_version_is_approved"),
 )  # fmt: skip
 
 neighborhood_layer: Final = Table(  # history: each import is a layer; the newest is in force
@@ -333,7 +345,7 @@ clock_watch: Final = clock_watch_table(metadata)
 
 HISTORY: Final = (
     statement, decision, review, call_event, progress_event, change, feed_epoch, call_link, protocol_version,
-    neighborhood_layer, neighborhood, plan,
+    neighborhood_layer, neighborhood, plan, shadow_decision,
 )  # fmt: skip
 """The login role may read these and add rows, and nothing else."""
 STATE: Final = (call, wish, notice, dispatch_link, reviewer_presence, alert, idempotency_key, clock_watch)

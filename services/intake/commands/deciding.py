@@ -1,6 +1,6 @@
 """One decision: what is in force, the evidence of a call and of those linked to it, and what triage makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,18 +15,24 @@ from services.intake.commands.evidence import (
     evidence_of,
     evidence_record,
 )
+from services.intake.commands.protocols import NO_VERSION, Protocols
 from services.intake.domain.call import CallStatus
 from services.intake.domain.geography import Resolved, resolve
 from services.intake.domain.plan import Plan, PlanRules, default_plan
 from services.intake.domain.plan_body import parse_plan
 from services.intake.domain.triage.decide import decide_safely, fault
-from services.intake.domain.triage.model import Decision
+from services.intake.domain.triage.model import Clearance, Decision, Evidence
+from services.intake.domain.triage.protocol import Protocol
+from services.intake.domain.versions import most_cautious
 from services.intake.metrics import DECISION_S
 from services.intake.settings import CODE_VERSION
 from services.intake.store import calls, cases
 from services.intake.store.calls import Call
 from services.intake.store.cases import CaseRow, PlanRow, Setting, StatementRow
 from services.intake.wire import decision_to_wire
+
+Versions = Sequence[tuple[str, Protocol | None]]
+"""Versions of the protocol, the deciding one first, each with what this process has of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
     where = resolve(await desk.maps.at(conn, room.setting.layer_version), call.location)
     plan = await _plan_of(conn, room, where.slug)
     rules = plan.rules_at(desk.local(call.reported_at))
-    others = [other for other in room.calls.values() if other.id != call.id]
+    others = [room.calls[other] for other in sorted(room.calls) if other != call.id]  # the order of the record
     linked: dict[str, list[StatementRow]] = {}
     for other in others:
         linked.setdefault(other.cad_event_id, []).extend(room.cases[other.id].statements)
@@ -119,19 +125,33 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
         ever_unsafe=call.ever_unsafe or any(other.ever_unsafe for other in earlier),
         ever_returned=any(other.status is CallStatus.RETURNED for other in earlier),
     )
-    last = case.decision["protocol_version"] if case.decision else None
-    protocol = desk.protocols.for_decision(room.setting.protocol_version, last)
-    if protocol is None:
-        decision = fault(room.setting.protocol_version or "none", plan.version)
-    else:
-        with DECISION_S.time():
-            decision = decide_safely(evidence, protocol, rules, [clearance_of_row(row) for row in case.clearances])
+    chosen = versions_for(desk.protocols, room.setting.protocol_version, case.versions)
+    with DECISION_S.time():
+        decision = decide_by(chosen, evidence, rules, [clearance_of_row(row) for row in case.clearances])
     read = {call.id: case.statements} | {other.id: room.cases[other.id].statements for other in others}
-    record = evidence_record(evidence, read, case.clearances) | {
+    record = evidence_record(evidence, read, case.clearances, also_by=[name for name, _ in chosen[1:]]) | {
         "layer_version": room.setting.layer_version,
         "call_came_in_at": desk.local(call.reported_at).isoformat(),
     }
     return Decided(decision, decision_to_wire(decision, decided_at=room.now), where, plan, rules, record, room.now)
+
+
+def versions_for(protocols: Protocols, in_force: str | None, decided_by: Sequence[str]) -> Versions:
+    """Return the version to decide by, and then each other one that has decided the call: none of these is outdone."""
+    newest = protocols.for_decision(in_force, decided_by)
+    if newest is None:
+        return [(in_force or NO_VERSION, None)]
+    earlier = sorted(version for version in set(decided_by) if version != newest.version)
+    return [(newest.version, newest), *((version, protocols.known(version)) for version in earlier)]
+
+
+def decide_by(chosen: Versions, evidence: Evidence, rules: PlanRules, clearances: Sequence[Clearance]) -> Decision:
+    """Return the first version's decision, raised to the most cautious of the others; a version without its protocol is a fault."""
+    first, *others = (
+        fault(version, rules.version) if protocol is None else decide_safely(evidence, protocol, rules, clearances)
+        for version, protocol in chosen
+    )
+    return most_cautious(first, others)
 
 
 def by_person(decided: Decided, actor: str) -> Decided:

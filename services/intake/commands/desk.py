@@ -30,6 +30,8 @@ class Desk:
     hub: Hub
     send_soon: Callable[[UUID], None]
     """Sends a call's wish now; never blocks, never raises."""
+    try_soon: Callable[[UUID], object] = lambda _decision_id: None
+    """Tells the version on trial of a new decision; never blocks, never raises."""
 
     @property
     def jurisdiction(self) -> str:
@@ -49,6 +51,8 @@ class Desk:
         if after.review_by is not None or (before is not None and before.review_by is not None):
             keys.append(QUEUE)
         unit.then(lambda: self.hub.wake(*keys))
+        if before is None or before.decision_id != after.decision_id:
+            unit.then(lambda: self.try_soon(after.decision_id))
         if wish:
             unit.then(lambda: self.send_soon(after.id))
 

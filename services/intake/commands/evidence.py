@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -26,8 +26,9 @@ def digest(value: Any) -> bytes:
 def statement_of(row: StatementRow, *, linked_event: str | None = None) -> Statement:
     """Return what triage reads of one kept statement; `linked_event` says that it is about another call."""
     body = row.body
+    linked = f"linked:{linked_event}" + ("" if row.source == "report" else f"/{row.source}")
     return Statement(
-        source=row.source if linked_event is None else f"linked:{linked_event}",
+        source=row.source if linked_event is None else linked,
         narrative=body.get("narrative") or "",
         call_type_code=body.get("call_type_code"),
         call_type_text=body.get("call_type_text") or "",
@@ -53,10 +54,17 @@ def evidence_of(
 
 
 def evidence_record(
-    evidence: Evidence, statements: Mapping[UUID, Iterable[StatementRow]], clearances: Iterable[ClearanceRow]
+    evidence: Evidence,
+    statements: Mapping[UUID, Iterable[StatementRow]],
+    clearances: Iterable[ClearanceRow],
+    *,
+    also_by: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return what a decision read, as it is kept beside it: which statements, the place, and what had been cleared."""
-    return {
+    """Return what a decision read, as it is kept beside it: which statements, the place, and what had been cleared.
+
+    `also_by`: earlier versions of the protocol that were asked as well.
+    """
+    return ({"also_by": list(also_by)} if also_by else {}) | {
         "statements": [
             {"call_id": str(call_id), "seq": row.seq, "source": row.source, "digest": row.digest}
             for call_id in sorted(statements)

@@ -32,7 +32,7 @@ async def version_in_force(conn: AsyncConnection) -> str | None:
     found: str | None = await conn.scalar(
         select(protocol_version.c.version)
         .where(protocol_version.c.effective_from <= select(clock("intake")).scalar_subquery())
-        .order_by(protocol_version.c.effective_from.desc(), protocol_version.c.version.desc())
+        .order_by(protocol_version.c.effective_from.desc(), protocol_version.c.version.collate("C").desc())
         .limit(1)
     )
     return found

@@ -56,6 +56,8 @@ class CaseRow(NamedTuple):
     clearances: tuple[ClearanceRow, ...]
     decision: Mapping[str, Any]
     decision_count: int
+    versions: tuple[str, ...] = ()
+    """Of the protocol: every one that has decided the call; one that only failed on it has not."""
 
 
 _HOLD: Final = {
@@ -86,7 +88,7 @@ _SETTING: Final = text(
     )
     SELECT n.now,
         (SELECT p.version FROM intake.protocol_version p WHERE p.effective_from <= n.now
-            ORDER BY p.effective_from DESC, p.version DESC LIMIT 1) AS protocol_version,
+            ORDER BY p.effective_from DESC, p.version COLLATE "C" DESC LIMIT 1) AS protocol_version,
         (SELECT max(version) FROM intake.neighborhood_layer) AS layer_version,
         (SELECT seen_at FROM intake.reviewer_presence WHERE id = 1) AS reviewer_seen_at,
         (SELECT jsonb_agg(jsonb_build_array(p.slug, p.version, p.body)) FROM (
@@ -138,7 +140,9 @@ _CASES: Final = text(
         (SELECT jsonb_agg(jsonb_build_array(r.by, r.cleared) ORDER BY r.seq)
             FROM intake.review r WHERE r.call_id = c.id AND r.cleared IS NOT NULL) AS clearances,
         (SELECT max(d.seq) FROM intake.decision d WHERE d.call_id = c.id) AS decision_count,
-        (SELECT d.decision FROM intake.decision d WHERE d.id = c.decision_id) AS decision
+        (SELECT d.decision FROM intake.decision d WHERE d.id = c.decision_id) AS decision,
+        (SELECT array_agg(DISTINCT d.protocol_version) FROM intake.decision d WHERE d.call_id = c.id
+            AND NOT d.decision @> '{"reasons": [{"rule": "system_fault"}]}') AS versions
     FROM intake.call c WHERE c.id = ANY(:ids)
     """
 ).bindparams(bindparam("ids", type_=ARRAY(Uuid)))
@@ -153,6 +157,7 @@ async def read_cases(conn: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, C
             tuple(ClearanceRow(*clearance) for clearance in row.clearances or ()),
             row.decision,
             row.decision_count or 0,
+            tuple(row.versions or ()),
         )
         for row in rows
     }

@@ -107,7 +107,9 @@ async def test_one_call_per_cad_event_and_attempt(intake: Intake, database: pg.C
             )
 
 
-@pytest.mark.parametrize("table", ["statement", "decision", "review", "call_event", "progress_event", "change", "plan"])
+@pytest.mark.parametrize(
+    "table", ["statement", "decision", "review", "call_event", "progress_event", "change", "plan", "shadow_decision"]
+)
 async def test_history_cannot_be_changed_by_the_service(intake: Intake, table: str) -> None:
     for verb in (f"DELETE FROM intake.{table}", f"UPDATE intake.{table} SET at = at", f"TRUNCATE intake.{table}"):
         with pytest.raises(Exception, match="permission denied"):

@@ -108,7 +108,11 @@ def clearance_of(decision: Decision, by: str) -> Clearance:
 
 
 def _name(reason: Reason) -> Cleared:
-    return Cleared(reason.rule, reason.reason, None if reason.quote is None else fold(reason.quote))
+    if reason.quote is not None:
+        return Cleared(reason.rule, reason.reason, fold(reason.quote))
+    later_text = ":" in reason.source and not reason.source.endswith(".answers")
+    # text that could not be quoted (cut, garbled, foreign) is cleared where it stands: what came later nobody has read
+    return Cleared(reason.rule, reason.reason, reason.source if later_text else None)
 
 
 def _plan_reasons(case: Case, protocol: Protocol, plan: PlanRules, fit: Discipline | None) -> list[Reason]:
