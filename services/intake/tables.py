@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -63,6 +64,7 @@ call: Final = Table(
     Column("caller", _JSON),
     Column("neighborhood", Text),
     Column("neighborhood_name", Text),
+    Column("located", _JSON),
     # what was decided
     Column("decision_id", Uuid, nullable=False),
     Column("verdict", Text, nullable=False),
@@ -298,6 +300,28 @@ neighborhood: Final = Table(  # history
     Column("geometry", _JSON, nullable=False),
 )  # fmt: skip
 
+area_layer: Final = Table(  # history: other layers than neighborhoods (police areas, council districts); the newest of a kind is in force
+    "area_layer", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("approximate", Boolean, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("at", _TIME, nullable=False),
+)  # fmt: skip
+
+area: Final = Table(  # history
+    "area", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("layer_version", Integer, primary_key=True),
+    Column("slug", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("geometry", _JSON, nullable=False),
+    ForeignKeyConstraint(
+        ["kind", "layer_version"], ["intake.area_layer.kind", "intake.area_layer.version"], name="area_is_of_a_layer"
+    ),
+)  # fmt: skip
+
 plan: Final = Table(  # history
     "plan", metadata,
     Column("slug", Text, primary_key=True),
@@ -333,7 +357,7 @@ clock_watch: Final = clock_watch_table(metadata)
 
 HISTORY: Final = (
     statement, decision, review, call_event, progress_event, change, feed_epoch, call_link, protocol_version,
-    neighborhood_layer, neighborhood, plan,
+    neighborhood_layer, neighborhood, area_layer, area, plan,
 )  # fmt: skip
 """The login role may read these and add rows, and nothing else."""
 STATE: Final = (call, wish, notice, dispatch_link, reviewer_presence, alert, idempotency_key, clock_watch)

@@ -15,10 +15,12 @@ from services.intake.commands.evidence import (
     evidence_of,
     evidence_record,
 )
+from services.intake.commands.maps import Placed
 from services.intake.domain.call import CallStatus
-from services.intake.domain.geography import Resolved, resolve
+from services.intake.domain.geography import Resolved
 from services.intake.domain.plan import Plan, PlanRules, default_plan
 from services.intake.domain.plan_body import parse_plan
+from services.intake.domain.told import tell_place
 from services.intake.domain.triage.decide import decide_safely, fault
 from services.intake.domain.triage.model import Decision
 from services.intake.metrics import DECISION_S
@@ -53,11 +55,15 @@ class Decided:
 
     decision: Decision
     wire: Mapping[str, Any]
-    where: Resolved
+    placed: Placed
     plan: Plan
     rules: PlanRules
     evidence: Mapping[str, Any]
     at: datetime
+
+    @property
+    def where(self) -> Resolved:
+        return self.placed.where
 
     def row(self, decision_id: UUID, seq: int) -> dict[str, Any]:
         """Return the row that keeps this decision."""
@@ -104,7 +110,8 @@ async def enter(
 
 async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call, case: CaseRow) -> Decided:
     """Return triage's decision about `call`, whose own statements are those of `case`; those of the group count too."""
-    where = resolve(await desk.maps.at(conn, room.setting.layer_version), call.location)
+    placed = await _placed(conn, desk, room, call)
+    where = placed.where
     plan = await _plan_of(conn, room, where.slug)
     rules = plan.rules_at(desk.local(call.reported_at))
     others = [other for other in room.calls.values() if other.id != call.id]
@@ -126,18 +133,26 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
     else:
         with DECISION_S.time():
             decision = decide_safely(evidence, protocol, rules, [clearance_of_row(row) for row in case.clearances])
+    decision = tell_place(decision, where)
     read = {call.id: case.statements} | {other.id: room.cases[other.id].statements for other in others}
     record = evidence_record(evidence, read, case.clearances) | {
-        "layer_version": room.setting.layer_version,
+        "layer_version": placed.layer,
+        "located": placed.kept,
         "call_came_in_at": desk.local(call.reported_at).isoformat(),
     }
-    return Decided(decision, decision_to_wire(decision, decided_at=room.now), where, plan, rules, record, room.now)
+    return Decided(decision, decision_to_wire(decision, decided_at=room.now), placed, plan, rules, record, room.now)
 
 
 def by_person(decided: Decided, actor: str) -> Decided:
     """Return the same decision as made by a person."""
     decision = replace(decided.decision, decided_by=actor)
     return replace(decided, decision=decision, wire=decision_to_wire(decision, decided_at=decided.at))
+
+
+async def _placed(conn: AsyncConnection, desk: Desk, room: Room, call: Call) -> Placed:
+    """Return where the call is: by the layers in force when it came in, whatever was imported since."""
+    kept = call.located or {"layer": room.setting.layer_version, "layers": room.setting.area_layers}
+    return await desk.maps.place(conn, call.location, layer=kept["layer"], layers=kept["layers"])
 
 
 async def _plan_of(conn: AsyncConnection, room: Room, slug: str | None) -> Plan:

@@ -24,6 +24,8 @@ class Setting(NamedTuple):
     now: datetime
     protocol_version: str | None
     layer_version: int | None
+    area_layers: Mapping[str, int]
+    """The versions in force of the other layers, by kind."""
     reviewer_seen_at: datetime | None
     plans: Mapping[str, PlanRow | None]
     """Of the neighborhoods asked about; None: it has entered no plan."""
@@ -88,6 +90,8 @@ _SETTING: Final = text(
         (SELECT p.version FROM intake.protocol_version p WHERE p.effective_from <= n.now
             ORDER BY p.effective_from DESC, p.version DESC LIMIT 1) AS protocol_version,
         (SELECT max(version) FROM intake.neighborhood_layer) AS layer_version,
+        (SELECT jsonb_object_agg(l.kind, l.version) FROM (
+            SELECT kind, max(version) AS version FROM intake.area_layer GROUP BY kind) l) AS area_layers,
         (SELECT seen_at FROM intake.reviewer_presence WHERE id = 1) AS reviewer_seen_at,
         (SELECT jsonb_agg(jsonb_build_array(p.slug, p.version, p.body)) FROM (
             SELECT DISTINCT ON (slug) slug, version, body FROM intake.plan
@@ -111,7 +115,13 @@ async def read_setting(
     row = (await conn.execute(_SETTING, values)).one()
     plans = dict.fromkeys(slugs) | {plan[0]: PlanRow(*plan) for plan in row.plans or ()}
     return Setting(
-        row.now, row.protocol_version, row.layer_version, row.reviewer_seen_at, plans, tuple(row.calls or ())
+        row.now,
+        row.protocol_version,
+        row.layer_version,
+        row.area_layers or {},
+        row.reviewer_seen_at,
+        plans,
+        tuple(row.calls or ()),
     )
 
 
