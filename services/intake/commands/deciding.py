@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.commands.desk import Desk
@@ -18,17 +19,20 @@ from services.intake.commands.evidence import (
 from services.intake.commands.maps import Placed
 from services.intake.domain.call import CallStatus
 from services.intake.domain.geography import Resolved
-from services.intake.domain.plan import Plan, PlanRules, default_plan
-from services.intake.domain.plan_body import parse_plan
+from services.intake.domain.plan import Plan, PlanInvalid, PlanRules, default_plan
+from services.intake.domain.plan_clauses import Clause, apply_plan
 from services.intake.domain.told import tell_place
 from services.intake.domain.triage.decide import decide_safely, fault
 from services.intake.domain.triage.model import Decision
 from services.intake.metrics import DECISION_S
+from services.intake.plan_model import parse_plan
 from services.intake.settings import CODE_VERSION
 from services.intake.store import calls, cases
 from services.intake.store.calls import Call
-from services.intake.store.cases import CaseRow, PlanRow, Setting, StatementRow
+from services.intake.store.cases import CaseRow, Setting, StatementRow
 from services.intake.wire import decision_to_wire
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Decided:
     rules: PlanRules
     evidence: Mapping[str, Any]
     at: datetime
+    notes: tuple[str, ...] = ()
+    """What the plan has to say to the crew."""
 
     @property
     def where(self) -> Resolved:
@@ -112,8 +118,9 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
     """Return triage's decision about `call`, whose own statements are those of `case`; those of the group count too."""
     placed = await _placed(conn, desk, room, call)
     where = placed.where
-    plan = await _plan_of(conn, room, where.slug)
-    rules = plan.rules_at(desk.local(call.reported_at))
+    plan = await _plan_of(conn, room, call, where.slug)
+    local = desk.local(call.reported_at)
+    rules = (plan or default_plan("")).rules_at(local)
     others = [other for other in room.calls.values() if other.id != call.id]
     linked: dict[str, list[StatementRow]] = {}
     for other in others:
@@ -128,19 +135,25 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
     )
     last = case.decision["protocol_version"] if case.decision else None
     protocol = desk.protocols.for_decision(room.setting.protocol_version, last)
-    if protocol is None:
+    clauses: tuple[Clause, ...] = ()
+    if protocol is None or plan is None:
+        plan = plan or default_plan("")
         decision = fault(room.setting.protocol_version or "none", plan.version)
     else:
+        cleared = [clearance_of_row(row) for row in case.clearances]
         with DECISION_S.time():
-            decision = decide_safely(evidence, protocol, rules, [clearance_of_row(row) for row in case.clearances])
+            decision = decide_safely(evidence, protocol, rules, cleared)
+        decision, clauses = apply_plan(decision, plan, evidence, call.location, cleared)
     decision = tell_place(decision, where)
     read = {call.id: case.statements} | {other.id: room.cases[other.id].statements for other in others}
     record = evidence_record(evidence, read, case.clearances) | {
         "layer_version": placed.layer,
         "located": placed.kept,
-        "call_came_in_at": desk.local(call.reported_at).isoformat(),
+        "call_came_in_at": local.isoformat(),
+        "plan": {"slug": plan.slug, "version": plan.version, "clauses": [clause.pointer for clause in clauses]},
     }
-    return Decided(decision, decision_to_wire(decision, decided_at=room.now), placed, plan, rules, record, room.now)
+    wire = decision_to_wire(decision, decided_at=room.now)
+    return Decided(decision, wire, placed, plan, rules, record, room.now, plan.notes_at(local))
 
 
 def by_person(decided: Decided, actor: str) -> Decided:
@@ -155,14 +168,17 @@ async def _placed(conn: AsyncConnection, desk: Desk, room: Room, call: Call) -> 
     return await desk.maps.place(conn, call.location, layer=kept["layer"], layers=kept["layers"])
 
 
-async def _plan_of(conn: AsyncConnection, room: Room, slug: str | None) -> Plan:
+async def _plan_of(conn: AsyncConnection, room: Room, call: Call, slug: str | None) -> Plan | None:
+    """Return the plan that was in force when the call came in. None: it cannot be read, so nobody may say what it asks for."""
     if slug is None:
         return default_plan("")
-    plans = room.setting.plans if slug in room.setting.plans else await cases.read_plans(conn, [slug])
+    is_new = call.reported_at == room.now and slug in room.setting.plans
+    plans = room.setting.plans if is_new else await cases.read_plans(conn, [slug], at=call.reported_at)
     row = plans.get(slug)
-    return plan_of_row(row) if row else default_plan(slug)
-
-
-def plan_of_row(row: PlanRow) -> Plan:
-    """Return the plan that was entered."""
-    return parse_plan(row.slug, row.version, row.body)
+    if row is None:
+        return default_plan(slug)
+    try:
+        return parse_plan(row.slug, row.version, row.body)
+    except PlanInvalid as error:
+        log.warning("plan.unreadable", slug=slug, version=row.version, faults=len(error.faults))
+        return None

@@ -1,6 +1,5 @@
 """Neighborhoods and plans over HTTP, and importing a layer."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +9,6 @@ from services.intake.domain.layer_file import LayerInvalidError
 from services.starter_city.cells import feature_collection
 from shared.auth import Role
 from tests.contract.intake.conftest import DENIED, Intake, safe_report
-
-PLAN = "/v1/neighborhoods/boyle-heights/plan"
 
 
 def square(name: str, west: float, **properties: Any) -> dict[str, Any]:
@@ -120,72 +117,6 @@ async def test_a_call_with_only_an_address_or_an_unknown_slug_waits_for_a_person
         assert "location_unknown" in {reason["rule"] for reason in decision["reasons"]}
     by_slug = await intake.report(safe_report(location={"neighborhood": "venice"}))
     assert (by_slug["neighborhood"]["slug"], by_slug["status"]) == ("venice", "queued")
-
-
-class TestPlans:
-    async def put(self, intake: Intake, plan: dict[str, Any], **more: Any) -> Any:
-        body = {"plan": plan, "approved_by": "Council", **more}
-        return await intake.request("PUT", PLAN, Role.SUPERVISOR, json=body)
-
-    async def test_a_neighborhood_without_a_plan_has_version_0(self, intake: Intake) -> None:
-        plan = (await intake.get(PLAN, Role.AUDITOR)).json()
-        assert (plan["version"], plan["approved_by"]) == (0, None)
-        assert plan["plan"]["disciplines"]["mediator"] == ["mediator"]
-        assert (await intake.get("/v1/neighborhoods/atlantis/plan")).status_code == 404
-
-    async def test_a_new_version_decides_the_next_call_and_not_the_last(self, intake: Intake) -> None:
-        before = await intake.report(safe_report())
-        answer = await self.put(
-            intake, {"disciplines": {"mediator": ["interrupter"]}, "notes": ["Ring twice."]}, version=0
-        )
-        assert (answer.status_code, answer.json()["version"]) == (200, 1)
-        after = await intake.report(safe_report())
-        assert (before["decision"]["plan_version"], after["decision"]["plan_version"]) == (0, 1)
-        rows = await intake.rows("SELECT facts FROM intake.wish ORDER BY call_id")
-        assert [row.facts["disciplines"] for row in rows] == [["mediator"], ["interrupter"]]
-        assert rows[1].facts["briefing"]["notes"] == ["Ring twice."]
-        assert (await intake.call(before["id"]))["decision"]["plan_version"] == 0
-
-    async def test_a_plan_whose_time_has_not_come_is_not_in_force(self, intake: Intake) -> None:
-        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-        assert (await self.put(intake, {"notes": ["later"]}, effective_from=tomorrow)).status_code == 200
-        assert (await intake.get(PLAN)).json()["version"] == 0
-        versions = (await intake.get("/v1/neighborhoods/boyle-heights/plans")).json()["items"]
-        assert [version["version"] for version in versions] == [1]
-        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-        assert (await self.put(intake, {}, effective_from=yesterday)).status_code == 422
-
-    async def test_a_stale_version_is_refused(self, intake: Intake) -> None:
-        assert (await self.put(intake, {}, version=0)).status_code == 200
-        answer = await self.put(intake, {}, version=0)
-        assert (answer.status_code, answer.json()["current_version"]) == (412, 1)
-
-    @pytest.mark.parametrize(
-        ("plan", "pointer"),
-        [
-            ({"surprise": 1}, "/plan/surprise"),
-            ({"catchment": ["atlantis"]}, "/plan/catchment/0"),
-            ({"languages": {"required": ["not a tag"]}}, "/plan/languages/required/0"),
-            ({"hours": {"mediator": [{"opens": "25:00", "closes": "08:00"}]}}, "/plan/hours/mediator/0/opens"),
-        ],
-    )
-    async def test_a_wrong_plan_is_refused_and_the_field_named(
-        self, intake: Intake, plan: dict[str, Any], pointer: str
-    ) -> None:
-        answer = await self.put(intake, plan)
-        assert answer.status_code == 422, answer.text
-        assert pointer in {error["pointer"] for error in answer.json()["errors"]}
-
-    async def test_what_the_plan_excludes_goes_back(self, intake: Intake) -> None:
-        await self.put(intake, {"exclude": {"call_types": ["415N"]}})
-        assert (await intake.report(safe_report()))["return_reason"] == "plan_excludes"
-        await self.put(intake, {"hours": {"mediator": []}})
-        assert (await intake.report(safe_report()))["return_reason"] == "outside_hours"
-
-    async def test_only_a_supervisor_writes_a_plan(self, intake: Intake) -> None:
-        body = {"plan": {}, "approved_by": "x"}
-        for role in (Role.CAD, Role.REVIEWER, Role.AUDITOR, Role.ADMIN):
-            assert (await intake.request("PUT", PLAN, role, json=body)).status_code == 403
 
 
 class TestProtocol:
