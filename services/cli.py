@@ -185,18 +185,49 @@ def evaluate(
 
 @app.command("import-neighborhoods")
 def import_neighborhoods(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A GeoJSON FeatureCollection of polygons.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="The neighborhoods: a GeoJSON FeatureCollection of polygons."),
+    ] = None,
+    layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Other areas: kind=file, or kind:property=file to name what tells them apart. "
+            "council_district=districts.geojson. Repeat for several."
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Report what would be done and write nothing.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Name every finding.")] = False,
     home: HomeOption = DEFAULT,
 ) -> None:
-    """Replace the neighborhoods by a city's official boundaries."""
-    from services.intake.commands.neighborhoods import import_file
+    """Replace the neighborhoods, and other layers of areas, by a city's official boundaries: all of them at once."""
+    from services.intake.commands.layers import import_files
+    from services.intake.domain.layer_file import NEIGHBORHOODS
     from services.launcher import intake_dsn
 
-    done = asyncio.run(import_file(intake_dsn(Home(home), os.environ), file))
-    what = "are in force now" if done.changed else "were in force already"
-    _say(f"{done.neighborhoods} neighborhoods {what}, layer {done.version}")
-    for remark in done.remarks:
-        _say(f"  {remark}")
+    files: list[tuple[str, str | None, Path]] = [(NEIGHBORHOODS, None, file)] if file else []
+    files += [_layer_option(given) for given in layer or ()]
+    if not files:
+        raise UsageError("Name a file of neighborhoods, or another layer: --layer council_district=districts.geojson")
+    for done in asyncio.run(import_files(intake_dsn(Home(home), os.environ), files, dry_run=dry_run)):
+        for line in done.lines(most=10**9 if show_all else 5):
+            _say(line)
+        what = "are in force now" if done.changed else "were in force already"
+        if dry_run and done.changed:
+            what = "would be put in force"
+        _say(f"{done.areas} {done.kind} {what}, layer {done.version}")
+
+
+def _layer_option(given: str) -> tuple[str, str | None, Path]:
+    """Return kind, key and file of one `--layer`."""
+    import re
+
+    match = re.fullmatch(r"([a-z][a-z0-9_]{0,39})(?::([^=]{1,80}))?=(.+)", given)
+    if match is None:
+        raise UsageError(f"--layer {given}: write kind=file, such as council_district=districts.geojson")
+    if not Path(match[3]).is_file():
+        raise UsageError(f"--layer {given}: there is no file {match[3]}")
+    return match[1], match[2], Path(match[3])
 
 
 class Part(StrEnum):

@@ -25,6 +25,7 @@ DO: Final[Mapping[str, str]] = {
     "dispatch_silent": "Get dispatch back. Nobody is sent meanwhile, and calls that no team has accepted go back to the call center.",
     "dispatch_restored": "Phone every crew that was under way: dispatch may not know of its work (operations.md, restore).",
     "clock_stepped_back": "Mend the time of the database's machine. Deadlines were moved by as much; nothing else is needed.",
+    "plan_review_due": "Ask the neighborhood to look at its plan again and adopt a new version. The old one stays in force meanwhile.",
     "team_emergency": "Phone the crew. The call center has been asked for help; see that it has read the notice.",
     "check_on_team": "Try to reach the crew by any means until it answers. The call center was asked to look.",
     "depart_late": "Ask the crew whether it is going. The work goes to another team if it does not leave.",

@@ -76,6 +76,14 @@ WORDS: Final[Mapping[str, Words]] = {
     "nothing-to-acknowledge": Words(
         "The call is neither returned nor has it an unread notice by that id.", "Read the call; somebody may have acknowledged it."
     ),
+    "approver-wrote-it": Words(
+        "Whoever is named as the approver of a plan is the only one who wrote it.",
+        "Let somebody else approve it, or name the other authors in the plan's `authors`.",
+    ),
+    "draft-action-illegal": Words(
+        "The draft's `status` has no such action; `actions` says which it has.",
+        "Read the draft again. One that is proposed is reopened before it is written anew; an adopted one is never changed.",
+    ),
     "nothing-to-review": Words(
         "No review of this call is open: it was decided, or has ended.", "Drop it from the queue and read the next one."
     ),

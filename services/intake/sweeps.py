@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
-from services.intake.commands import deadlines, delivery, heartbeat
+from services.intake.commands import deadlines, delivery, heartbeat, plans
 from services.intake.commands.desk import Desk
 from services.intake.commands.presence import Presence
 from services.intake.commands.shadow import Shadow
@@ -45,6 +45,7 @@ def loops(db: Database, desk: Desk, dispatch: Dispatch, presence: Presence, shad
         ("clock", lambda: deadlines.watch_clock(db, desk), SWEEP_S),
         ("shadow", shadow.keep, SWEEP_S),
         ("protocols", lambda: desk.protocols.refresh(db), TIDY_S),
+        ("plans_due", lambda: plans.flag_plans_due(db, desk), HOUSEKEEPING_S),
         ("idempotency", lambda: forget_old_keys(db, idempotency_key), HOUSEKEEPING_S),
     ]
     return [Loop(f"intake.{name}", work, period / rate) for name, work, period in timed]

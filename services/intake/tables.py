@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -24,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from services.intake.domain.call import FINAL, CallStatus, ReturnReason
+from services.intake.domain.plan_draft import DraftStatus
 from services.intake.domain.triage.model import Verdict
 from shared.alerts import alert_table
 from shared.clock import clock_watch_table
@@ -63,6 +65,7 @@ call: Final = Table(
     Column("caller", _JSON),
     Column("neighborhood", Text),
     Column("neighborhood_name", Text),
+    Column("located", _JSON),
     # what was decided
     Column("decision_id", Uuid, nullable=False),
     Column("verdict", Text, nullable=False),
@@ -310,6 +313,28 @@ neighborhood: Final = Table(  # history
     Column("geometry", _JSON, nullable=False),
 )  # fmt: skip
 
+area_layer: Final = Table(  # history: other layers than neighborhoods (police areas, council districts); the newest of a kind is in force
+    "area_layer", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("approximate", Boolean, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("at", _TIME, nullable=False),
+)  # fmt: skip
+
+area: Final = Table(  # history
+    "area", metadata,
+    Column("kind", Text, primary_key=True),
+    Column("layer_version", Integer, primary_key=True),
+    Column("slug", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("geometry", _JSON, nullable=False),
+    ForeignKeyConstraint(
+        ["kind", "layer_version"], ["intake.area_layer.kind", "intake.area_layer.version"], name="area_is_of_a_layer"
+    ),
+)  # fmt: skip
+
 plan: Final = Table(  # history
     "plan", metadata,
     Column("slug", Text, primary_key=True),
@@ -319,6 +344,37 @@ plan: Final = Table(  # history
     Column("approved_by", Text, nullable=False),
     Column("entered_by", Text, nullable=False),
     Column("at", _TIME, nullable=False),
+    Column("draft_id", Uuid),
+    Index("plan_in_force", "slug", "effective_from", "version"),
+)  # fmt: skip
+
+plan_draft: Final = Table(
+    "plan_draft", metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("body", _JSON, nullable=False),
+    Column("based_on", Integer, nullable=False),
+    Column("authors", _JSON, nullable=False),
+    Column("plan_version", Integer),
+    Column("created_at", _TIME, nullable=False),
+    Column("changed_at", _TIME, nullable=False),
+    CheckConstraint(_one_of("status", DraftStatus), name="plan_draft_status_is_known"),
+    CheckConstraint("(status = 'adopted') = (plan_version IS NOT NULL)", name="plan_draft_adopted_has_version"),
+    Index("plan_draft_of_neighborhood", "slug", "id"),
+)  # fmt: skip
+
+plan_draft_event: Final = Table(  # history
+    "plan_draft_event", metadata,
+    Column("draft_id", Uuid, ForeignKey("intake.plan_draft.id"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", _TIME, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("from_status", Text),
+    Column("to_status", Text, nullable=False),
+    Column("body", _JSON, nullable=False),
 )  # fmt: skip
 
 dispatch_link: Final = Table(  # one row: what intake knows about being heard
@@ -345,9 +401,9 @@ clock_watch: Final = clock_watch_table(metadata)
 
 HISTORY: Final = (
     statement, decision, review, call_event, progress_event, change, feed_epoch, call_link, protocol_version,
-    neighborhood_layer, neighborhood, plan, shadow_decision,
+    neighborhood_layer, neighborhood, area_layer, area, plan, plan_draft_event, shadow_decision,
 )  # fmt: skip
 """The login role may read these and add rows, and nothing else."""
-STATE: Final = (call, wish, notice, dispatch_link, reviewer_presence, alert, idempotency_key, clock_watch)
+STATE: Final = (call, plan_draft, wish, notice, dispatch_link, reviewer_presence, alert, idempotency_key, clock_watch)
 
 __all__ = ["HISTORY", "SCHEMA", "STATE", "metadata"]

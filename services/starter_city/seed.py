@@ -81,7 +81,7 @@ async def seed(intake_dsn: str, urls: Mapping[str, str], tokens: Tokens) -> Seed
 
 async def _seed_neighborhoods(intake_dsn: str) -> tuple[int, int]:
     """Load the cells unless another layer is in force; how many neighborhoods there are, and how many are new."""
-    from services.intake.commands.neighborhoods import replace_layer
+    from services.intake.commands.layers import replace_layer
     from shared.db import Database
 
     db = Database(intake_dsn, application="commonground-seed", pool_size=1)
@@ -90,7 +90,7 @@ async def _seed_neighborhoods(intake_dsn: str) -> tuple[int, int]:
         if source not in (None, SOURCE):
             return count, 0
         report = await replace_layer(db, feature_collection(), source=SOURCE, approximate=True)
-        return report.neighborhoods, report.neighborhoods if report.changed else 0
+        return report.areas, report.areas if report.changed else 0
     finally:
         await db.close()
 

@@ -62,6 +62,8 @@ class Facts(Message):
     briefing: Briefing = Briefing()
     catchment: list[Slug] = []
     """Teams that serve any of these may go."""
+    preferred_providers: list[str] = []
+    """Names or ids of the providers that the neighborhood's plan asks first."""
 
 
 class Wish(Message):

@@ -75,8 +75,9 @@ def test_the_newest_revision_is_the_one_that_alembic_would_go_to(service: str) -
 
 HISTORY = {
     "intake": {
-        "call_event", "call_link", "change", "decision", "feed_epoch", "neighborhood", "neighborhood_layer", "plan",
-        "progress_event", "protocol_version", "review", "statement",
+        "area", "area_layer", "call_event", "call_link", "change", "decision", "feed_epoch", "neighborhood",
+        "neighborhood_layer", "plan", "plan_draft_event", "progress_event", "protocol_version", "review",
+        "shadow_decision", "statement",
     },
     "dispatch": {"incident_event", "notice"},
     "teams": {"team_event"},

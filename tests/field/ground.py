@@ -200,7 +200,7 @@ def bugs_in(logs: Path) -> list[str]:
 
 async def _settled(made: Field) -> Field:
     """Load the neighborhoods and a provider, and wait until intake and dispatch hear each other."""
-    from services.intake.commands.neighborhoods import replace_layer  # loads geometry
+    from services.intake.commands.layers import replace_layer  # loads geometry
 
     db = Database(made.system.plan.dsns["intake"], application="test-field", pool_size=1)
     await replace_layer(db, feature_collection(), source="starter city", approximate=True)

@@ -7,8 +7,9 @@ from typing import Final
 from services.intake.api.schemas.updates import UpdateInvalid
 from services.intake.commands.acknowledgements import NothingToAcknowledge
 from services.intake.commands.moves import Overtaken
-from services.intake.commands.plans import PlanRefused
+from services.intake.commands.plans import ApproverWroteIt, PlanRefused
 from services.intake.commands.reviews import Disqualified, NothingToReview
+from services.intake.domain.plan_draft import DraftActionIllegal
 from shared import idempotency
 from shared.problems import ProblemTable
 
@@ -17,6 +18,8 @@ PROBLEMS: Final[ProblemTable] = MappingProxyType({
     Overtaken: ("call-has-changed", HTTPStatus.SERVICE_UNAVAILABLE),
     UpdateInvalid: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
     PlanRefused: ("invalid-request", HTTPStatus.UNPROCESSABLE_ENTITY),
+    ApproverWroteIt: ("approver-wrote-it", HTTPStatus.UNPROCESSABLE_ENTITY),
+    DraftActionIllegal: ("draft-action-illegal", HTTPStatus.CONFLICT),
     NothingToReview: ("nothing-to-review", HTTPStatus.CONFLICT),
     Disqualified: ("disqualified", HTTPStatus.CONFLICT),
     NothingToAcknowledge: ("nothing-to-acknowledge", HTTPStatus.CONFLICT),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.commands.desk import Desk
@@ -15,22 +16,26 @@ from services.intake.commands.evidence import (
     evidence_of,
     evidence_record,
 )
+from services.intake.commands.maps import Placed
 from services.intake.commands.protocols import NO_VERSION, Protocols
 from services.intake.domain.call import CallStatus
-from services.intake.domain.geography import Resolved, resolve
-from services.intake.domain.plan import Plan, PlanRules, default_plan
-from services.intake.domain.plan_body import parse_plan
+from services.intake.domain.geography import Resolved
+from services.intake.domain.plan import Plan, PlanInvalid, PlanRules, default_plan
+from services.intake.domain.plan_clauses import Clause, apply_plan
+from services.intake.domain.told import tell_place
 from services.intake.domain.triage.decide import decide_safely, fault
 from services.intake.domain.triage.model import Clearance, Decision, Evidence
 from services.intake.domain.triage.protocol import Protocol
 from services.intake.domain.versions import most_cautious
 from services.intake.metrics import DECISION_S
+from services.intake.plan_model import parse_plan
 from services.intake.settings import CODE_VERSION
 from services.intake.store import calls, cases
 from services.intake.store.calls import Call
-from services.intake.store.cases import CaseRow, PlanRow, Setting, StatementRow
+from services.intake.store.cases import CaseRow, Setting, StatementRow
 from services.intake.wire import decision_to_wire
 
+log = structlog.get_logger(__name__)
 Versions = Sequence[tuple[str, Protocol | None]]
 """Versions of the protocol, the deciding one first, each with what this process has of it."""
 
@@ -54,16 +59,40 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """All that a decision is made of, but for the versions of the protocol."""
+
+    evidence: Evidence
+    plan: Plan
+    came_in_at: datetime
+    """When the call came in, by the city's own clock."""
+    location: Mapping[str, Any] | None
+    remark: str | None
+    """What a person should know about how the place was found."""
+    clearances: tuple[Clearance, ...]
+
+    @property
+    def rules(self) -> PlanRules:
+        return self.plan.rules_at(self.came_in_at)
+
+
+@dataclass(frozen=True, slots=True)
 class Decided:
     """A decision, where the call is, the plan it was made under, and what it read."""
 
     decision: Decision
     wire: Mapping[str, Any]
-    where: Resolved
+    placed: Placed
     plan: Plan
     rules: PlanRules
     evidence: Mapping[str, Any]
     at: datetime
+    notes: tuple[str, ...] = ()
+    """What the plan has to say to the crew."""
+
+    @property
+    def where(self) -> Resolved:
+        return self.placed.where
 
     def row(self, decision_id: UUID, seq: int) -> dict[str, Any]:
         """Return the row that keeps this decision."""
@@ -110,9 +139,9 @@ async def enter(
 
 async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call, case: CaseRow) -> Decided:
     """Return triage's decision about `call`, whose own statements are those of `case`; those of the group count too."""
-    where = resolve(await desk.maps.at(conn, room.setting.layer_version), call.location)
-    plan = await _plan_of(conn, room, where.slug)
-    rules = plan.rules_at(desk.local(call.reported_at))
+    placed = await _placed(conn, desk, room, call)
+    where = placed.where
+    plan = await _plan_of(conn, room, call, where.slug)
     others = [room.calls[other] for other in sorted(room.calls) if other != call.id]  # the order of the record
     linked: dict[str, list[StatementRow]] = {}
     for other in others:
@@ -126,14 +155,22 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
         ever_returned=any(other.status is CallStatus.RETURNED for other in earlier),
     )
     chosen = versions_for(desk.protocols, room.setting.protocol_version, case.versions)
+    heard = Heard(
+        evidence, plan or default_plan(""), desk.local(call.reported_at), call.location, where.remark,
+        tuple(clearance_of_row(row) for row in case.clearances),
+    )  # fmt: skip
     with DECISION_S.time():
-        decision = decide_by(chosen, evidence, rules, [clearance_of_row(row) for row in case.clearances])
+        decision, clauses = decide_by(chosen if plan else [(chosen[0][0], None)], heard)
+    plan = heard.plan
     read = {call.id: case.statements} | {other.id: room.cases[other.id].statements for other in others}
     record = evidence_record(evidence, read, case.clearances, also_by=[name for name, _ in chosen[1:]]) | {
-        "layer_version": room.setting.layer_version,
-        "call_came_in_at": desk.local(call.reported_at).isoformat(),
+        "layer_version": placed.layer,
+        "located": placed.kept,
+        "call_came_in_at": heard.came_in_at.isoformat(),
+        "plan": {"slug": plan.slug, "version": plan.version, "clauses": [clause.pointer for clause in clauses]},
     }
-    return Decided(decision, decision_to_wire(decision, decided_at=room.now), where, plan, rules, record, room.now)
+    wire = decision_to_wire(decision, decided_at=room.now)
+    return Decided(decision, wire, placed, plan, heard.rules, record, room.now, plan.notes_at(heard.came_in_at))
 
 
 def versions_for(protocols: Protocols, in_force: str | None, decided_by: Sequence[str]) -> Versions:
@@ -145,13 +182,22 @@ def versions_for(protocols: Protocols, in_force: str | None, decided_by: Sequenc
     return [(newest.version, newest), *((version, protocols.known(version)) for version in earlier)]
 
 
-def decide_by(chosen: Versions, evidence: Evidence, rules: PlanRules, clearances: Sequence[Clearance]) -> Decision:
-    """Return the first version's decision, raised to the most cautious of the others; a version without its protocol is a fault."""
+def decide_by(chosen: Versions, heard: Heard) -> tuple[Decision, tuple[Clause, ...]]:
+    """Return the decision, and the clauses of the plan that spoke.
+
+    It is the first version's, raised to the most cautious of the others (a version without its protocol is a fault), and then
+    by what the plan adds.
+    """
+    rules = heard.rules
     first, *others = (
-        fault(version, rules.version) if protocol is None else decide_safely(evidence, protocol, rules, clearances)
+        fault(version, rules.version)
+        if protocol is None
+        else decide_safely(heard.evidence, protocol, rules, heard.clearances)
         for version, protocol in chosen
     )
-    return most_cautious(first, others)
+    decision = most_cautious(first, others)
+    decision, clauses = apply_plan(decision, heard.plan, heard.evidence, heard.location, heard.clearances)
+    return tell_place(decision, heard.remark), clauses
 
 
 def by_person(decided: Decided, actor: str) -> Decided:
@@ -160,14 +206,23 @@ def by_person(decided: Decided, actor: str) -> Decided:
     return replace(decided, decision=decision, wire=decision_to_wire(decision, decided_at=decided.at))
 
 
-async def _plan_of(conn: AsyncConnection, room: Room, slug: str | None) -> Plan:
+async def _placed(conn: AsyncConnection, desk: Desk, room: Room, call: Call) -> Placed:
+    """Return where the call is: by the layers in force when it came in, whatever was imported since."""
+    kept = call.located or {"layer": room.setting.layer_version, "layers": room.setting.area_layers}
+    return await desk.maps.place(conn, call.location, layer=kept["layer"], layers=kept["layers"])
+
+
+async def _plan_of(conn: AsyncConnection, room: Room, call: Call, slug: str | None) -> Plan | None:
+    """Return the plan that was in force when the call came in. None: it cannot be read, so nobody may say what it asks for."""
     if slug is None:
         return default_plan("")
-    plans = room.setting.plans if slug in room.setting.plans else await cases.read_plans(conn, [slug])
+    is_new = call.reported_at == room.now and slug in room.setting.plans
+    plans = room.setting.plans if is_new else await cases.read_plans(conn, [slug], at=call.reported_at)
     row = plans.get(slug)
-    return plan_of_row(row) if row else default_plan(slug)
-
-
-def plan_of_row(row: PlanRow) -> Plan:
-    """Return the plan that was entered."""
-    return parse_plan(row.slug, row.version, row.body)
+    if row is None:
+        return default_plan(slug)
+    try:
+        return parse_plan(row.slug, row.version, row.body)
+    except PlanInvalid as error:
+        log.warning("plan.unreadable", slug=slug, version=row.version, faults=len(error.faults))
+        return None

@@ -86,6 +86,7 @@ def decided_call(
         ever_unsafe=call.ever_unsafe or decided.decision.verdict is Verdict.UNSAFE,
         neighborhood=decided.where.slug,
         neighborhood_name=decided.where.name,
+        located=decided.placed.kept,
         recommended_response=recommended.value
         if recommended and call.status not in FINAL
         else call.recommended_response,

@@ -1,28 +1,19 @@
 """A stored decision made again from its rows, by the version that made it or by another; nothing is written."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from services.intake.commands.deciding import Versions, decide_by
+from services.intake.commands.deciding import Heard, Versions, decide_by
 from services.intake.commands.evidence import clearance_of_row, evidence_of
 from services.intake.commands.protocols import Protocols
-from services.intake.domain.plan import PlanRules, default_plan
-from services.intake.domain.plan_body import parse_plan
-from services.intake.domain.triage.model import Clearance, Decision, Evidence, Place, PlaceStatus
+from services.intake.domain.plan import Plan, default_plan
+from services.intake.domain.triage.model import Decision, Place, PlaceStatus
 from services.intake.domain.triage.protocol import Protocol
+from services.intake.plan_model import parse_plan
 from services.intake.queries.stored_decisions import StoredDecision
 from services.intake.store.cases import CaseRow, ClearanceRow, StatementRow
 from services.intake.wire import decision_to_wire
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What a decision read, as triage reads it."""
-
-    evidence: Evidence
-    rules: PlanRules
-    clearances: tuple[Clearance, ...]
 
 
 def heard_again(stored: StoredDecision) -> Heard:
@@ -41,13 +32,16 @@ def heard_again(stored: StoredDecision) -> Heard:
         ever_returned=kept["ever_returned"],
     )
     clearances = (ClearanceRow(row["by"], row["cleared"]) for row in kept["clearances"])
-    return Heard(evidence, _rules_again(stored), tuple(map(clearance_of_row, clearances)))
+    located = [row.body["location"] for row in own if row.body.get("location")]
+    return Heard(
+        evidence, _plan_again(stored), datetime.fromisoformat(kept["call_came_in_at"]), located[-1] if located else None,
+        kept.get("located", {}).get("remark"), tuple(map(clearance_of_row, clearances)),
+    )  # fmt: skip
 
 
-def _rules_again(stored: StoredDecision) -> PlanRules:
+def _plan_again(stored: StoredDecision) -> Plan:
     slug = stored.evidence["place"]["neighborhood"] or ""
-    plan = default_plan(slug) if stored.plan is None else parse_plan(slug, stored.plan_version, stored.plan)
-    return plan.rules_at(datetime.fromisoformat(stored.evidence["call_came_in_at"]))
+    return default_plan(slug) if stored.plan is None else parse_plan(slug, stored.plan_version, stored.plan)
 
 
 def versions_then(stored: StoredDecision, protocols: Protocols) -> Versions:
@@ -58,8 +52,7 @@ def versions_then(stored: StoredDecision, protocols: Protocols) -> Versions:
 
 def decided_again(stored: StoredDecision, versions: Versions) -> Decision:
     """Return the decision that these versions make of the same evidence, plan and clearances."""
-    heard = heard_again(stored)
-    return decide_by(versions, heard.evidence, heard.rules, heard.clearances)
+    return decide_by(versions, heard_again(stored))[0]
 
 
 def decided_otherwise(stored: StoredDecision, protocol: Protocol) -> Decision:

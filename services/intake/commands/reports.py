@@ -96,7 +96,7 @@ def draft_call(desk: Desk, reporter: str, now: datetime, new: Report) -> Call:
         id=uuid7(), jurisdiction=desk.jurisdiction, cad_system=new.cad_system, cad_event_id=new.cad_event_id,
         attempt=new.attempt, received_at=new.received_at, reported_at=now, late=new.received_at < now - LATE,
         reported_by=reporter, status=CallStatus.IN_REVIEW, version=0, history_count=0, statement_count=0,
-        location=None, caller=None, neighborhood=None, neighborhood_name=None, decision_id=uuid7(),
+        location=None, caller=None, neighborhood=None, neighborhood_name=None, located=None, decision_id=uuid7(),
         verdict=Verdict.REVIEW.value, ever_unsafe=False, was_queued=False, queued_at=None, review_by=None,
         police_staged=False, police_observed_at=None, cancel_asked=False, return_reason=None,
         recommended_response=None, outcome=None, final_at=None, acknowledge_by=None, acknowledged_at=None,

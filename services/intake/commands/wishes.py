@@ -51,6 +51,7 @@ def facts_of(call: Call, decided: Decided, statements: list[Statement]) -> dict[
         for key, value in (call.location or {}).items()
         if key in {"lat_deg", "lon_deg", "accuracy_m", "address"}
     }
+    preferred_providers = {"preferred_providers": list(decided.plan.preferred_providers)}
     return {
         "decision": dict(decided.wire),
         "neighborhood": call.neighborhood,
@@ -62,6 +63,7 @@ def facts_of(call: Call, decided: Decided, statements: list[Statement]) -> dict[
         "assign_by": assign_by(call, decided).isoformat(),
         "briefing": _briefing(decided, statements),
         "catchment": list(decided.plan.served_from()),
+        **(preferred_providers if decided.plan.preferred_providers else {}),
     }
 
 
@@ -88,7 +90,7 @@ def _briefing(decided: Decided, statements: list[Statement]) -> dict[str, Any]:
         "cautions": list(dict.fromkeys(cautions)),
         "words": [{"source": source, "text": text} for s in statements for source, text in _words(s)],
         "unknown": [key for key in FACT_KEYS if key not in answered],
-        "notes": list(decided.plan.notes),
+        "notes": list(decided.notes),
     }
 
 

@@ -1,12 +1,12 @@
 """The public safety plan of a neighborhood, as a value. A plan can only make triage stricter.
 
-It says which disciplines serve here and when, what is never sent to civilians here, how soon a team must be found,
-whose teams may come, and what they should know. It has no word that could make a call safe.
+It says which disciplines serve here and when, what is never sent to civilians here and what a person must see first, how soon a
+team must be found, whose teams may come, and what they should know. It has no word that could make a call safe.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -18,6 +18,7 @@ DEFAULT_ORDERS: Final[Mapping[Discipline, tuple[Discipline, ...]]] = MappingProx
 DEFAULT_ASSIGN_WITHIN: Final[Mapping[int, timedelta]] = MappingProxyType(
     {1: timedelta(minutes=20), 2: timedelta(minutes=60), 3: timedelta(minutes=1440)}
 )
+_DAY_MIN: Final = 24 * 60
 
 
 class Window(NamedTuple):
@@ -33,6 +34,45 @@ class Window(NamedTuple):
         if self.opens < self.closes:
             return today in self.days and self.opens <= now < self.closes
         return (today in self.days and now >= self.opens) or (yesterday in self.days and now < self.closes)
+
+    def minutes(self) -> frozenset[int]:
+        """Return the minutes of the week that lie in these hours."""
+        opens, closes = (t.hour * 60 + t.minute for t in (self.opens, self.closes))
+        length = (closes - opens) % _DAY_MIN or _DAY_MIN
+        starts = (DAYS.index(day) * _DAY_MIN + opens for day in self.days)
+        return frozenset((start + minute) % (7 * _DAY_MIN) for start in starts for minute in range(length))
+
+
+def overlap(one: Window, other: Window) -> bool:
+    """Say whether some minute of the week lies in both."""
+    return not one.minutes().isdisjoint(other.minutes())
+
+
+@dataclass(frozen=True, slots=True)
+class Matters:
+    """Which calls a clause is about: any of these is enough."""
+
+    call_types: frozenset[str] = frozenset()
+    relationships: frozenset[str] = frozenset()
+    reasons: frozenset[str] = frozenset()
+    """Reason keys or rule ids of the protocol."""
+
+
+class NeverPlace(NamedTuple):
+    """A place to which no civilian team is sent: a circle, an address, or both."""
+
+    name: str
+    lat_deg: float | None = None
+    lon_deg: float | None = None
+    radius_m: float = 0.0
+    address: str | None = None
+
+
+class OutsideHours(NamedTuple):
+    """What happens to a call when nobody who serves it here works: who takes over, and what the call center is told."""
+
+    served_by: tuple[Discipline, ...] = ()
+    tell: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +98,7 @@ class PlanRules:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One version of one neighborhood's plan."""
+    """One version of one neighborhood's plan: the part of it that steers calls."""
 
     slug: str
     version: int = DEFAULT_VERSION
@@ -66,16 +106,25 @@ class Plan:
     """By what triage says fits: who is offered the call, in this order. Left out or empty: nobody."""
     hours: Mapping[Discipline, tuple[Window, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """A discipline that is not named works round the clock; one with no window never works."""
-    excluded_call_types: frozenset[str] = frozenset()
-    excluded_relationships: frozenset[str] = frozenset()
-    excluded_reasons: frozenset[str] = frozenset()
+    outside_hours: Mapping[Discipline, OutsideHours] = field(default_factory=lambda: MappingProxyType({}))
+    exclude: Matters = Matters()
+    """Never sent to civilians here: the call goes back at once."""
+    review: Matters = Matters()
+    """A person decides first, whatever the protocol says."""
+    never_at: tuple[NeverPlace, ...] = ()
+    quiet_hours: tuple[Window, ...] = ()
     languages_required: tuple[str, ...] = ()
     languages_preferred: tuple[str, ...] = ()
     assign_within: Mapping[int, timedelta] = field(default_factory=lambda: DEFAULT_ASSIGN_WITHIN)
+    preferred_providers: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """For the team's briefing."""
+    """For the team's briefing, in the neighborhood's own words."""
+    more_notes: tuple[str, ...] = ()
+    """For the briefing, made of other clauses: where to meet, whom to bring in, where to refer people."""
     catchment: tuple[str, ...] = ()
     """Neighborhoods whose teams may come; empty: this one's."""
+    review_by: date | None = None
+    """When the plan itself is due to be looked at again; after that it is flagged and stays in force."""
 
     def rules_at(self, local_time: datetime) -> PlanRules:
         """Return the rules in force for a call that came in at `local_time` (the neighborhood's wall clock).
@@ -83,14 +132,23 @@ class Plan:
         Use the time at which the call came in for its later updates too: a call does not fall out of the opening
         hours while it is being served.
         """
+        open_now = frozenset(d for d in Discipline if self.is_open(d, local_time))
         return PlanRules(
             version=self.version,
-            orders=self.orders,
-            open_now=frozenset(d for d in Discipline if self.is_open(d, local_time)),
-            excluded_call_types=self.excluded_call_types,
-            excluded_relationships=self.excluded_relationships,
-            excluded_reasons=self.excluded_reasons,
+            orders={fit: self._order_at(fit, order, open_now) for fit, order in self.orders.items()},
+            open_now=open_now,
+            excluded_call_types=self.exclude.call_types,
+            excluded_relationships=self.exclude.relationships,
+            excluded_reasons=self.exclude.reasons,
         )
+
+    def _order_at(
+        self, fit: Discipline, order: tuple[Discipline, ...], open_now: frozenset[Discipline]
+    ) -> tuple[Discipline, ...]:
+        """Return who serves a call now: those who take over when nobody of the usual order works."""
+        if not order or open_now.intersection(order) or fit not in self.outside_hours:
+            return order
+        return self.outside_hours[fit].served_by or order
 
     def is_open(self, discipline: Discipline, local_time: datetime) -> bool:
         windows = self.hours.get(discipline)
@@ -105,6 +163,18 @@ class Plan:
         spoken = () if caller_language is None else (caller_language,)
         required = tuple(dict.fromkeys((*self.languages_required, *spoken)))
         return required, tuple(tag for tag in self.languages_preferred if tag not in required)
+
+    def notes_at(self, local_time: datetime) -> tuple[str, ...]:
+        """Return what the briefing says of the plan for a call that came in at `local_time`."""
+        quiet = next((window for window in self.quiet_hours if window.contains(local_time)), None)
+        hush = (
+            () if quiet is None else (f"Quiet hours until {quiet.closes:%H:%M}: no horn, no knocking on other doors.",)
+        )
+        return (*self.notes, *hush, *self.more_notes)
+
+    def review_is_overdue(self, today: date) -> bool:
+        """Say whether the day by which the plan was to be looked at again has passed. It stays in force."""
+        return self.review_by is not None and self.review_by < today
 
 
 def default_plan(slug: str) -> Plan:

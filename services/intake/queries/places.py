@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.tables import neighborhood, neighborhood_layer
+from services.intake.tables import area_layer, neighborhood, neighborhood_layer
 
 
 class LayerInForce(NamedTuple):
@@ -36,6 +36,14 @@ async def layer_in_force(conn: AsyncConnection) -> LayerInForce:
         )
     ).one_or_none()
     return LayerInForce(*row) if row else NO_LAYER
+
+
+async def area_layers(conn: AsyncConnection) -> dict[str, int]:
+    """Return the version in force of each other kind of layer."""
+    rows = await conn.execute(
+        select(area_layer.c.kind, func.max(area_layer.c.version).label("version")).group_by(area_layer.c.kind)
+    )
+    return {row.kind: row.version for row in rows}
 
 
 async def areas(conn: AsyncConnection, layer_version: int, *, slug: str | None = None) -> list[Area]:

@@ -70,6 +70,8 @@ class Call:
     caller: Mapping[str, Any] | None
     neighborhood: str | None
     neighborhood_name: str | None
+    located: Mapping[str, Any] | None
+    """By which layers the place was found, in which other areas it is, and how sure that is."""
     decision_id: UUID
     verdict: str
     ever_unsafe: bool

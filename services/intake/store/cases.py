@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Text, Uuid, bindparam, text
+from sqlalchemy import BigInteger, DateTime, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,6 +24,8 @@ class Setting(NamedTuple):
     now: datetime
     protocol_version: str | None
     layer_version: int | None
+    area_layers: Mapping[str, int]
+    """The versions in force of the other layers, by kind."""
     reviewer_seen_at: datetime | None
     plans: Mapping[str, PlanRow | None]
     """Of the neighborhoods asked about; None: it has entered no plan."""
@@ -62,7 +64,8 @@ class CaseRow(NamedTuple):
 
 _HOLD: Final = {
     exclusive: text(
-        f"SELECT pg_advisory_xact_lock{'' if exclusive else '_shared'}(hashtextextended(:jurisdiction || '/' || :cad_system, 1))"
+        f"SELECT pg_advisory_xact_lock{'' if exclusive else '_shared'}(hashtextextended(:jurisdiction || '/' || :cad_system, 1)), "
+        "pg_advisory_xact_lock_shared(hashtextextended('intake.plans in force', 1))"
     ).bindparams(bindparam("jurisdiction", type_=Text), bindparam("cad_system", type_=Text))
     for exclusive in (True, False)
 }
@@ -71,7 +74,8 @@ _HOLD: Final = {
 async def hold_links(conn: AsyncConnection, *, jurisdiction: str, cad_system: str, exclusive: bool) -> None:
     """Keep the links of a CAD's calls as they are until the transaction ends; `exclusive` to add to them.
 
-    Every decision takes this first: so two reports that name each other cannot both miss the other's danger.
+    Every decision takes this first: so two reports that name each other cannot both miss the other's danger, and no plan takes
+    effect between what a decision reads and what it writes.
     """
     await conn.execute(_HOLD[exclusive], {"jurisdiction": jurisdiction, "cad_system": cad_system})
 
@@ -90,6 +94,8 @@ _SETTING: Final = text(
         (SELECT p.version FROM intake.protocol_version p WHERE p.effective_from <= n.now
             ORDER BY p.effective_from DESC, p.version COLLATE "C" DESC LIMIT 1) AS protocol_version,
         (SELECT max(version) FROM intake.neighborhood_layer) AS layer_version,
+        (SELECT jsonb_object_agg(l.kind, l.version) FROM (
+            SELECT kind, max(version) AS version FROM intake.area_layer GROUP BY kind) l) AS area_layers,
         (SELECT seen_at FROM intake.reviewer_presence WHERE id = 1) AS reviewer_seen_at,
         (SELECT jsonb_agg(jsonb_build_array(p.slug, p.version, p.body)) FROM (
             SELECT DISTINCT ON (slug) slug, version, body FROM intake.plan
@@ -113,22 +119,28 @@ async def read_setting(
     row = (await conn.execute(_SETTING, values)).one()
     plans = dict.fromkeys(slugs) | {plan[0]: PlanRow(*plan) for plan in row.plans or ()}
     return Setting(
-        row.now, row.protocol_version, row.layer_version, row.reviewer_seen_at, plans, tuple(row.calls or ())
+        row.now,
+        row.protocol_version,
+        row.layer_version,
+        row.area_layers or {},
+        row.reviewer_seen_at,
+        plans,
+        tuple(row.calls or ()),
     )
 
 
 _PLANS: Final = text(
     """
     SELECT DISTINCT ON (slug) slug, version, body FROM intake.plan
-    WHERE slug = ANY(:slugs) AND effective_from <= (SELECT intake.clock())
+    WHERE slug = ANY(:slugs) AND effective_from <= :at
     ORDER BY slug, effective_from DESC, version DESC
     """
-).bindparams(bindparam("slugs", type_=ARRAY(Text)))
+).bindparams(bindparam("slugs", type_=ARRAY(Text)), bindparam("at", type_=DateTime(timezone=True)))
 
 
-async def read_plans(conn: AsyncConnection, slugs: Sequence[str]) -> dict[str, PlanRow]:
-    """Return the plan in force of each of `slugs` that has one."""
-    rows = await conn.execute(_PLANS, {"slugs": list(slugs)})
+async def read_plans(conn: AsyncConnection, slugs: Sequence[str], *, at: datetime) -> dict[str, PlanRow]:
+    """Return the plan that was in force at that time of each of `slugs` that had one."""
+    rows = await conn.execute(_PLANS, {"slugs": list(slugs), "at": at})
     return {row.slug: PlanRow(row.slug, row.version, row.body) for row in rows}
 
 

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from services.intake.app import create_app
-from services.intake.commands.neighborhoods import replace_layer
+from services.intake.commands.layers import replace_layer
 from services.intake.settings import Settings
 from services.starter_city.cells import feature_collection
 from shared.auth import Caller, Role, issue

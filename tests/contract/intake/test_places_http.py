@@ -1,17 +1,14 @@
 """Neighborhoods and plans over HTTP, and importing a layer."""
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.intake.commands.neighborhoods import import_file, replace_layer, slug_of
-from services.intake.domain.geography import LayerInvalidError
+from services.intake.commands.layers import LayerFile, import_files, import_layers, replace_layer
+from services.intake.domain.layer_file import LayerInvalidError
 from services.starter_city.cells import feature_collection
 from shared.auth import Role
 from tests.contract.intake.conftest import DENIED, Intake, safe_report
-
-PLAN = "/v1/neighborhoods/boyle-heights/plan"
 
 
 def square(name: str, west: float, **properties: Any) -> dict[str, Any]:
@@ -40,7 +37,7 @@ async def test_the_city_is_geojson_and_a_point_finds_its_neighborhood(intake: In
 
 async def test_importing_the_same_layer_again_changes_nothing(intake: Intake) -> None:
     report = await replace_layer(intake.db, feature_collection(), source="starter city", approximate=True)
-    assert (report.changed, report.version, report.neighborhoods) == (False, 1, 114)
+    assert (report.changed, report.version, report.areas) == (False, 1, 114)
 
 
 async def test_a_new_layer_is_in_force_for_the_next_call(intake: Intake) -> None:
@@ -59,80 +56,67 @@ async def test_a_layer_that_cannot_be_trusted_is_refused_and_the_old_one_stays(i
         with pytest.raises(LayerInvalidError):
             await replace_layer(intake.db, wrong, source="t", approximate=False)
     (tmp_path / "broken.geojson").write_text("{")
-    with pytest.raises(LayerInvalidError):
-        await import_file(intake.db.dsn, tmp_path / "broken.geojson")
+    with pytest.raises(LayerInvalidError, match=r"broken.geojson, line 1"):
+        await import_files(intake.db.dsn, [("neighborhoods", None, tmp_path / "broken.geojson")])
     assert len((await intake.get("/v1/neighborhoods")).json()["features"]) == 114
 
 
-def test_a_slug_is_made_of_a_name() -> None:
-    assert slug_of("Boyle Heights") == "boyle-heights"
-    assert slug_of("  Cañada / Ñuñoa #2 ") == "canada-nunoa-2"
+async def test_an_old_call_keeps_the_layer_it_was_resolved_with(intake: Intake) -> None:
+    old = await intake.report(safe_report())
+    await replace_layer(intake.db, layer(square("East Side", -119)), source="t", approximate=False)
+    await intake.post(f"/v1/calls/{old['id']}/updates", {"narrative": "Still arguing, calmly."})
+    now = await intake.call(old["id"])
+    assert (now["neighborhood"]["slug"], now["located"]["layer"]) == ("boyle-heights", 1)
+    await intake.post(f"/v1/calls/{old['id']}/updates", {"location": {"lat_deg": 0.5, "lon_deg": -118.5}})
+    assert (await intake.call(old["id"]))["return_reason"] == "outside_service_area"
+    new = await intake.report(safe_report(location={"lat_deg": 0.5, "lon_deg": -118.5}))
+    assert (new["neighborhood"]["slug"], new["located"]["layer"]) == ("east-side", 2)
 
 
-class TestPlans:
-    async def put(self, intake: Intake, plan: dict[str, Any], **more: Any) -> Any:
-        body = {"plan": plan, "approved_by": "Council", **more}
-        return await intake.request("PUT", PLAN, Role.SUPERVISOR, json=body)
-
-    async def test_a_neighborhood_without_a_plan_has_version_0(self, intake: Intake) -> None:
-        plan = (await intake.get(PLAN, Role.AUDITOR)).json()
-        assert (plan["version"], plan["approved_by"]) == (0, None)
-        assert plan["plan"]["disciplines"]["mediator"] == ["mediator"]
-        assert (await intake.get("/v1/neighborhoods/atlantis/plan")).status_code == 404
-
-    async def test_a_new_version_decides_the_next_call_and_not_the_last(self, intake: Intake) -> None:
-        before = await intake.report(safe_report())
-        answer = await self.put(
-            intake, {"disciplines": {"mediator": ["interrupter"]}, "notes": ["Ring twice."]}, version=0
+async def test_several_layers_are_switched_at_once_and_a_call_names_its_areas(intake: Intake) -> None:
+    there = [
+        LayerFile(layer(square("East Side", -119), square("West Side", -120)), "n"),
+        LayerFile(layer(square("4th", -119, number=4), square("5th", -120, number=5)), "p", kind="police_area"),
+        LayerFile(layer(square("X", -119, district=14)), "d", kind="council_district"),
+    ]
+    assert [report.version for report in await import_layers(intake.db, there, dry_run=True)] == [2, 1, 1]
+    assert (await intake.report(safe_report()))["located"]["layers"] == {}
+    with pytest.raises(LayerInvalidError, match="p: /features/1"):
+        await import_layers(
+            intake.db, [there[0], LayerFile(layer(square("A", 0, slug="a"), square("A", 3, slug="a")), "p", "x")]
         )
-        assert (answer.status_code, answer.json()["version"]) == (200, 1)
-        after = await intake.report(safe_report())
-        assert (before["decision"]["plan_version"], after["decision"]["plan_version"]) == (0, 1)
-        rows = await intake.rows("SELECT facts FROM intake.wish ORDER BY call_id")
-        assert [row.facts["disciplines"] for row in rows] == [["mediator"], ["interrupter"]]
-        assert rows[1].facts["briefing"]["notes"] == ["Ring twice."]
-        assert (await intake.call(before["id"]))["decision"]["plan_version"] == 0
+    assert len((await intake.get("/v1/neighborhoods")).json()["features"]) == 114
+    reports = await import_layers(intake.db, there)
+    assert [(report.kind, report.changed, report.areas) for report in reports] == [
+        ("neighborhoods", True, 2), ("police_area", True, 2), ("council_district", True, 1)
+    ]  # fmt: skip
+    call = await intake.report(safe_report(location={"lat_deg": 0.5, "lon_deg": -119.5}))
+    assert call["located"]["areas"] == {"police_area": {"key": "5", "name": "5th"}}
+    edge = {"lat_deg": 0.5, "lon_deg": -119.00001, "accuracy_m": 40}
+    call = await intake.report(safe_report(location=edge))
+    assert [c["slug"] for c in call["located"]["candidates"]] == ["west-side", "east-side"]
+    note = next(reason for reason in call["decision"]["reasons"] if reason["rule"] == "location_on_boundary")
+    assert note["explanation"].endswith("West Side was taken.")
+    path = "/v1/neighborhoods?lat=0.5&lon=-119.00001&accuracy_m=40"
+    found = (await intake.get(path)).json()
+    assert found["located"] == {**call["located"], "nearest": None}
 
-    async def test_a_plan_whose_time_has_not_come_is_not_in_force(self, intake: Intake) -> None:
-        tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-        assert (await self.put(intake, {"notes": ["later"]}, effective_from=tomorrow)).status_code == 200
-        assert (await intake.get(PLAN)).json()["version"] == 0
-        versions = (await intake.get("/v1/neighborhoods/boyle-heights/plans")).json()["items"]
-        assert [version["version"] for version in versions] == [1]
-        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
-        assert (await self.put(intake, {}, effective_from=yesterday)).status_code == 422
 
-    async def test_a_stale_version_is_refused(self, intake: Intake) -> None:
-        assert (await self.put(intake, {}, version=0)).status_code == 200
-        answer = await self.put(intake, {}, version=0)
-        assert (answer.status_code, answer.json()["current_version"]) == (412, 1)
+async def test_outside_every_area_names_the_nearest_and_its_distance(intake: Intake) -> None:
+    call = await intake.report(safe_report(location={"lat_deg": 40.0, "lon_deg": -74.0}))
+    assert (call["return_reason"], call["neighborhood"]) == ("outside_service_area", None)
+    assert call["located"]["nearest"]["distance_m"] > 1_000_000
+    assert call["located"]["nearest"]["name"] in call["decision"]["reasons"][0]["explanation"]
 
-    @pytest.mark.parametrize(
-        ("plan", "pointer"),
-        [
-            ({"surprise": 1}, "/plan/surprise"),
-            ({"catchment": ["atlantis"]}, "/plan/catchment/0"),
-            ({"languages": {"required": ["not a tag"]}}, "/plan/languages/required/0"),
-            ({"hours": {"mediator": [{"opens": "25:00", "closes": "08:00"}]}}, "/plan/hours/mediator/0/opens"),
-        ],
-    )
-    async def test_a_wrong_plan_is_refused_and_the_field_named(
-        self, intake: Intake, plan: dict[str, Any], pointer: str
-    ) -> None:
-        answer = await self.put(intake, plan)
-        assert answer.status_code == 422, answer.text
-        assert pointer in {error["pointer"] for error in answer.json()["errors"]}
 
-    async def test_what_the_plan_excludes_goes_back(self, intake: Intake) -> None:
-        await self.put(intake, {"exclude": {"call_types": ["415N"]}})
-        assert (await intake.report(safe_report()))["return_reason"] == "plan_excludes"
-        await self.put(intake, {"hours": {"mediator": []}})
-        assert (await intake.report(safe_report()))["return_reason"] == "outside_hours"
-
-    async def test_only_a_supervisor_writes_a_plan(self, intake: Intake) -> None:
-        body = {"plan": {}, "approved_by": "x"}
-        for role in (Role.CAD, Role.REVIEWER, Role.AUDITOR, Role.ADMIN):
-            assert (await intake.request("PUT", PLAN, role, json=body)).status_code == 403
+async def test_a_call_with_only_an_address_or_an_unknown_slug_waits_for_a_person(intake: Intake) -> None:
+    await intake.reviewer_reads_the_queue()
+    for location in ({"address": "E 1st St"}, {"neighborhood": "atlantis"}):
+        decision = (await intake.report(safe_report(location=location)))["decision"]
+        assert decision["verdict"] == "review"
+        assert "location_unknown" in {reason["rule"] for reason in decision["reasons"]}
+    by_slug = await intake.report(safe_report(location={"neighborhood": "venice"}))
+    assert (by_slug["neighborhood"]["slug"], by_slug["status"]) == ("venice", "queued")
 
 
 class TestProtocol:

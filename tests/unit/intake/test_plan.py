@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from services.intake.domain.plan import DAYS, DEFAULT_ASSIGN_WITHIN, Plan, PlanInvalid, PlanRules, Window, default_plan
-from services.intake.domain.plan_body import parse_plan, plan_body
 from services.intake.domain.triage.model import Discipline
+from services.intake.plan_model import PlanBody, parse_plan, plan_body, read_body
 
 M, I, R = Discipline.MEDIATOR, Discipline.INTERRUPTER, Discipline.RESTORATIVE_JUSTICE  # noqa: E741
 PACIFIC = timezone(timedelta(hours=-8))
@@ -101,16 +101,16 @@ def test_a_body_is_read_and_written_back() -> None:
     assert plan.orders[I] == ()
     assert plan.orders[R] == (R,)
     assert plan.hours[M][0].contains(at(2, 9))
-    assert plan.excluded_call_types == {"507P"}
+    assert plan.exclude.call_types == {"507P"}
     assert plan.assign_within[1] == timedelta(minutes=15)
     assert plan.assign_within[2] == DEFAULT_ASSIGN_WITHIN[2]
     assert plan.served_from() == ("venice", "mar-vista")
-    assert parse_plan("venice", 3, plan_body(plan)) == plan
+    assert parse_plan("venice", 3, plan_body(read_body(BODY))) == plan
 
 
 def test_an_empty_body_is_the_default_plan() -> None:
     assert parse_plan("venice", 0, {}) == default_plan("venice")
-    assert parse_plan("venice", 0, plan_body(default_plan("venice"))) == default_plan("venice")
+    assert parse_plan("venice", 0, plan_body(PlanBody())) == default_plan("venice")
 
 
 @pytest.mark.parametrize(
@@ -158,3 +158,70 @@ def test_every_fault_is_told_at_once() -> None:
 
 def test_the_days_are_those_of_the_calendar() -> None:
     assert [DAYS[at(2 + n, 12).weekday()] for n in range(7)] == list(DAYS)
+
+
+MORNING = {"days": ["mon", "tue"], "opens": "08:00", "closes": "12:00"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "says"),
+    [
+        ({"allow": {"call_types": ["242"]}}, "/allow", "may only be stricter"),
+        ({"exclude": {"waive": ["weapons"]}}, "/exclude/waive", "may only be stricter"),
+        ({"hours": {"mediator": [MORNING, {"days": ["tue"], "opens": "11:00", "closes": "13:00"}]}},
+         "/hours/mediator/1", "overlaps with /hours/mediator/0"),
+        ({"hours": {"mediator": [{"days": ["sun"], "opens": "22:00", "closes": "09:00"}, MORNING]}},
+         "/hours/mediator/1", "overlaps"),
+        ({"quiet_hours": [MORNING, MORNING]}, "/quiet_hours/1", "overlaps"),
+        ({"outside_hours": {"mediator": {"served_by": ["interrupter"]}}}, "/outside_hours/mediator", "no hours"),
+        ({"hours": {"mediator": [MORNING]}, "outside_hours": {"mediator": {"served_by": ["mediator"]}}},
+         "/outside_hours/mediator/served_by", "closed"),
+        ({"places": {"never": [{"name": "Yard"}]}}, "/places/never/0", "address"),
+        ({"places": {"never": [{"name": "Yard", "lat_deg": 34.0}]}}, "/places/never/0", "together"),
+        ({"goals": [{"text": "x", "measure": "share_served", "target": 90, "review_by": "2027-01-01"}]},
+         "/goals/0/target", "share"),
+        ({"summary": {"en": "only English"}}, "/summary/es", "required"),
+        ([], "", "PlanBody"),
+    ],
+)  # fmt: skip
+def test_a_plan_that_widens_or_contradicts_itself_is_refused_with_the_clause(body: Any, field: str, says: str) -> None:
+    with pytest.raises(PlanInvalid) as refused:
+        read_body(body)
+    assert says in {fault.field: fault.problem for fault in refused.value.faults}[field]
+
+
+def test_hours_that_only_touch_do_not_overlap() -> None:
+    after = {"days": ["mon"], "opens": "12:00", "closes": "08:00"}
+    assert read_body({"hours": {"mediator": [{**MORNING, "days": ["mon"]}, after]}})
+
+
+def test_outside_the_hours_somebody_else_takes_over_and_inside_them_nobody_does() -> None:
+    body = {"hours": {"mediator": [MORNING]}, "outside_hours": {"mediator": {"served_by": ["interrupter"]}}}
+    plan = parse_plan("venice", 1, body)
+    assert plan.rules_at(at(2, 9)).disciplines_for(M) == (M,)
+    assert plan.rules_at(at(2, 13)).disciplines_for(M) == (I,)
+    closed = parse_plan("venice", 1, {**body, "hours": {"mediator": [MORNING], "interrupter": []}})
+    assert closed.rules_at(at(2, 13)).disciplines_for(M) == ()
+
+
+def test_the_briefing_has_the_places_the_partners_and_in_quiet_hours_the_quiet() -> None:
+    plan = parse_plan("venice", 1, {
+        "notes": ["Ring twice."],
+        "quiet_hours": [{"opens": "22:00", "closes": "07:00"}],
+        "places": {"meet": [{"name": "Library", "address": "1 A St"}], "never": [{"name": "Yard", "address": "9 B St"}]},
+        "partners": [{"name": "Circle", "contact": "213-555-0101", "bring_in": {"en": "for elders", "es": "mayores"}}],
+        "referrals": [{"name": "211", "for": "housing", "contact": "211"}],
+    })  # fmt: skip
+    by_day = plan.notes_at(at(2, 12))
+    assert by_day == (
+        "Ring twice.", "Meet at Library, 1 A St", "Never go to Yard, 9 B St",
+        "Bring in Circle (213-555-0101): for elders", "Refer for housing: 211 (211)",
+    )  # fmt: skip
+    assert "Quiet hours until 07:00" in plan.notes_at(at(2, 23))[1]
+
+
+def test_a_review_date_that_has_passed_is_flagged_and_the_plan_stays() -> None:
+    plan = parse_plan("venice", 1, {"review_by": "2026-11-01"})
+    assert plan.review_is_overdue(at(2, 1).date())
+    assert not plan.review_is_overdue(datetime(2026, 11, 1, tzinfo=PACIFIC).date())
+    assert plan.rules_at(at(2, 1)).disciplines_for(M) == (M,)

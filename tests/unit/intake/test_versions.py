@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from services.intake.commands.deciding import decide_by, versions_for
+from services.intake.commands.deciding import Heard, Versions, decide_by, versions_for
 from services.intake.commands.protocols import Protocols
-from services.intake.domain.plan import PlanRules
+from services.intake.domain.plan import default_plan
 from services.intake.domain.triage.decide import clearance_of
-from services.intake.domain.triage.model import Disposition, Effect, Evidence, Verdict
+from services.intake.domain.triage.model import Clearance, Decision, Disposition, Effect, Evidence, Verdict
 from services.intake.domain.triage.protocol import CodeVerdict, Protocol
 from services.intake.domain.versions import most_cautious
 from tests.unit.intake.evidence import PROTOCOL, decided, evidence, said
@@ -22,7 +22,6 @@ LOOSER = replace(
     codes={code: entry._replace(verdict=CodeVerdict.ALLOWED) for code, entry in PROTOCOL.codes.items()},
 )
 """A later version that takes every code for one that may be civilian."""
-PLAN = PlanRules()
 DRUNK, ASSAULT = evidence(said(call_type_code="390")), evidence(said(call_type_code="245"))
 CALM = evidence(said())
 
@@ -35,8 +34,11 @@ def known(*protocols: Protocol) -> Protocols:
 
 
 def under(call: Evidence, *versions: Protocol) -> Verdict:
-    chosen = [(version.version, version) for version in versions]
-    return decide_by(chosen, call, PLAN, []).verdict
+    return by([(version.version, version) for version in versions], call).verdict
+
+
+def by(chosen: Versions, call: Evidence, *clearances: Clearance) -> Decision:
+    return decide_by(chosen, Heard(call, default_plan(""), LATER, None, None, clearances))[0]
 
 
 class TestWhichVersionDecides:
@@ -62,7 +64,7 @@ class TestWhichVersionDecides:
         assert [version for version, _ in chosen] == ["looser", PROTOCOL.version]
 
     def test_what_this_replica_cannot_read_is_a_fault_and_a_persons_matter(self) -> None:
-        decision = decide_by([("unreadable", None)], CALM, PLAN, [])
+        decision = by([("unreadable", None)], CALM)
         assert (decision.verdict, decision.reasons[0].rule) == (Verdict.REVIEW, "system_fault")
 
 
@@ -82,15 +84,15 @@ class TestMostCautious:
         assert most_cautious(one, [replace(one, protocol_version="older")]) is one
 
     def test_the_older_versions_reasons_are_shown_with_its_name_and_the_newest_decides(self) -> None:
-        decision = decide_by([("looser", LOOSER), (PROTOCOL.version, PROTOCOL)], DRUNK, PLAN, [])
+        decision = by([("looser", LOOSER), (PROTOCOL.version, PROTOCOL)], DRUNK)
         [reason] = [r for r in decision.reasons if r.effect is Effect.REVIEW]
         assert (reason.rule, reason.quote, decision.protocol_version) == ("code_review", "390", "looser")
         assert PROTOCOL.version in reason.explanation
 
     def test_a_reviewer_clears_an_older_versions_reasons_like_any(self) -> None:
         chosen = [("looser", LOOSER), (PROTOCOL.version, PROTOCOL)]
-        asked = decide_by(chosen, DRUNK, PLAN, [])
-        assert decide_by(chosen, DRUNK, PLAN, [clearance_of(asked, "Kim")]).verdict is Verdict.SAFE
+        asked = by(chosen, DRUNK)
+        assert by(chosen, DRUNK, clearance_of(asked, "Kim")).verdict is Verdict.SAFE
 
     def test_police_beside_the_team_is_not_lost_with_the_version_that_asked_for_it(self) -> None:
         one = decided(said())
@@ -98,7 +100,7 @@ class TestMostCautious:
         assert most_cautious(one, [other]).disposition is Disposition.CIVILIAN_WITH_CO_RESPONSE
 
     def test_an_older_version_that_cannot_be_read_any_more_is_not_outdone_by_it(self) -> None:
-        decision = decide_by([("looser", LOOSER), ("unreadable", None)], CALM, PLAN, [])
+        decision = by([("looser", LOOSER), ("unreadable", None)], CALM)
         assert decision.verdict is Verdict.REVIEW
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from services.intake.api.schemas.places import Located
 from services.intake.commands.desk import Desk
 from services.intake.commands.moves import hand_back_by
 from services.intake.queries.calls import CallView
@@ -143,6 +144,7 @@ class CallAnswer(Answer):
     outcome: str | None
     notices: list[CallNotice]
     neighborhood: Neighborhood | None
+    located: Annotated[Located | None, Field(description="How the place was found, and how sure that is.")] = None
     decision: Decision
     return_reason: ReturnReason | None
     recommended_response: Recommended | None
@@ -183,6 +185,7 @@ def state_of(view: CallView) -> dict[str, Any]:
         "outcome": call.outcome,
         "notices": [dict(notice) for notice in view.notices],
         "neighborhood": {"slug": call.neighborhood, "name": call.neighborhood_name} if call.neighborhood else None,
+        "located": dict(call.located) if call.located else None,
         "decision": dict(view.decision),
         "return_reason": str(call.return_reason) if call.return_reason else None,
         "recommended_response": call.recommended_response,

@@ -8,8 +8,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from migrations.grants import grant_history
 
-revision: str = "intake_0002"
-down_revision: str | Sequence[str] | None = "intake_0001"
+revision: str = "intake_0004_shadow"
+down_revision: str | Sequence[str] | None = "intake_0003_plan_drafts"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
