@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from services.migrate import head
 from services.teams import sweeps
-from services.teams.api import availability, duty, holds, organisations, positions, shifts
+from services.teams.api import availability, cover, duty, holds, organisations, positions, shifts
 from services.teams.api.problems import PROBLEMS
 from services.teams.scope import Scope
 from services.teams.settings import Settings
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         organisations.teams,
         duty.router,
         shifts.router,
+        cover.router,
         positions.router,
         availability.router,
         holds.router,

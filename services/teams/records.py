@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -119,7 +119,11 @@ def read_plan(stored: str) -> Plan:
     def spans(name: str) -> tuple[Span, ...]:
         return tuple(Span(*(datetime.fromisoformat(moment) for moment in pair)) for pair in parts.get(name, ()))
 
-    return Plan(tuple(Weekly(*shift) for shift in parts.get("weekly", ())), spans("dated"), spans("off"))
+    weekly = [Weekly(*shift) for shift in parts.get("weekly", ())]
+    for place, (every_weeks, *days) in enumerate(parts.get("patterns", ())):
+        starts_on, ends_on = (date.fromisoformat(day) if day else None for day in days)
+        weekly[place] = replace(weekly[place], every_weeks=every_weeks, starts_on=starts_on, ends_on=ends_on)
+    return Plan(tuple(weekly), spans("dated"), spans("off"))
 
 
 def stored_plan(plan: Plan) -> dict[str, Any]:
@@ -128,10 +132,17 @@ def stored_plan(plan: Plan) -> dict[str, Any]:
     def spans(given: tuple[Span, ...]) -> list[list[str]]:
         return [[moment.isoformat() for moment in span] for span in given]
 
+    def pattern(shift: Weekly) -> list[Any]:
+        days = (shift.starts_on, shift.ends_on)
+        return [shift.every_weeks, *(day.isoformat() if day else None for day in days)]
+
+    # Beside `weekly`, not in it: the version before, which may run at the same time, reads four values of each shift.
+    patterns = [] if all(shift.is_every_week for shift in plan.weekly) else [pattern(shift) for shift in plan.weekly]
     return {
         "weekly": [[shift.weekday, shift.from_minute, shift.to_minute, shift.zone] for shift in plan.weekly],
         "dated": spans(plan.dated),
         "off": spans(plan.off),
+        **({"patterns": patterns} if patterns else {}),
     }
 
 

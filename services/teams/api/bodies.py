@@ -200,3 +200,13 @@ class DutyRequest(Strict):
     def duty(self) -> Duty:
         """Return the duty that is asked for."""
         return Duty(self.status, tuple(self.crew or ()), self.until, self.reason)
+
+
+class HandOverRequest(Strict):
+    """The next crew takes over: the whole of it, from the team's roster."""
+
+    crew: Annotated[list[MemberId], Field(min_length=1, max_length=60)]
+    reason: Reason = None
+    version: Version = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"crew": ["e-3", "e-4"]}]})
