@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from services.teams.domain.availability import Standing, TeamState, standing
+from services.teams.domain.crew import Ability, Certification, Member
 from services.teams.domain.duty import Duty, DutyStatus
 from services.teams.domain.holds import HoldState
 from services.teams.domain.shifts import Plan, Span, Weekly
@@ -19,7 +20,7 @@ SETTLES_EVERY_S: Final = 10
 """Positions change the ETag of availability at most this often: at the ends of these slices of time."""
 
 
-JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact")
+JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact", "vehicle")
 """Read as text, so that what has not changed is parsed once and not at every reading of every team."""
 
 
@@ -70,6 +71,8 @@ def team_record(row: RowMapping) -> TeamRecord:
         minimum_crew=row["minimum_crew"],
         plan=read_plan(row["plan"]),
         held_by=row["held_by"],
+        claimed=Ability(tuple(row["disciplines"]), tuple(row["languages"])),
+        roster=_roster(row["members"]),
     )
     hold = (
         HoldState(row["held_by"], row["id"], row["incident_id"], row["held_at"], None)
@@ -109,6 +112,21 @@ def _positions(row: RowMapping) -> tuple[Seen | None, Seen | None]:
 def _parsed(stored: str) -> Any:
     """Return the value of stored JSON text. It is shared between records: read it, never change it."""
     return json.loads(stored)
+
+
+@lru_cache(maxsize=8192)
+def _roster(stored: str) -> tuple[Member, ...]:
+    return tuple(
+        Member(
+            member["id"],
+            tuple(member.get("languages", ())),
+            tuple(
+                Certification(held["name"], datetime.fromisoformat(held["until"]) if held.get("until") else None)
+                for held in member.get("certifications", ())
+            ),
+        )
+        for member in json.loads(stored)
+    )
 
 
 @lru_cache(maxsize=8192)

@@ -223,8 +223,9 @@ async def end(
 
     async def work(unit: Unit) -> ShiftsView:
         scope = scope_of(request, caller)
-        changes = {"reason": body.reason, "back_at": body.back_at, "version": body.version}
-        return shifts_view(await end_shift(unit, scope, team_id, **changes))
+        return shifts_view(
+            await end_shift(unit, scope, team_id, reason=body.reason, back_at=body.back_at, version=body.version)
+        )
 
     answer: Any = await once(work, single=True)
     return answer  # type: ignore[no-any-return]  # a replayed answer is a response, which FastAPI passes through
@@ -242,8 +243,9 @@ async def extend(
 
     async def work(unit: Unit) -> ShiftsView:
         scope = scope_of(request, caller)
-        changes = {"reason": body.reason, "until": body.until, "version": body.version}
-        return shifts_view(await extend_shift(unit, scope, team_id, **changes))
+        return shifts_view(
+            await extend_shift(unit, scope, team_id, reason=body.reason, until=body.until, version=body.version)
+        )
 
     answer: Any = await once(work, single=True)
     return answer  # type: ignore[no-any-return]  # a replayed answer is a response, which FastAPI passes through

@@ -171,8 +171,8 @@ def _check_dated(plan: Plan) -> None:
         if later.starts_at < earlier.ends_at:
             raise Invalid(f"It overlaps dated shift {min(first, second)}.", pointer=f"/dated/{max(first, second)}")
     for place, span in enumerate(plan.dated):
-        first, last = span.starts_at.date() - timedelta(days=2), span.ends_at.date() + timedelta(days=1)
-        for worked in less(_occurrences(plan.weekly, first, last), plan.off):
+        around = span.starts_at.date() - timedelta(days=2), span.ends_at.date() + timedelta(days=1)
+        for worked in less(_occurrences(plan.weekly, *around), plan.off):
             if worked.starts_at < span.ends_at and span.starts_at < worked.ends_at:
                 detail = "It overlaps a weekly shift; put the time that it replaces under `off`."
                 raise Invalid(detail, pointer=f"/dated/{place}")
