@@ -1,5 +1,6 @@
 """The counter behind the availability's ETag: no order of commits hides a change, and who knows the tag costs no team row."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -82,13 +83,14 @@ async def test_every_way_to_change_a_team_is_news(api: Api, teams_db: Database) 
     await count()
     team_id = await api.team_on_duty()
     await count()
-    for work in (
+    works: tuple[Callable[[], Awaitable[Any]], ...] = (
         lambda: api.duty(team_id, "break"),
         lambda: api.ok("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": 1}),
         lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json={}),
         lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json=ALWAYS),
         lambda: api.ok("DELETE", f"/v1/teams/{team_id}"),
-    ):
+    )
+    for work in works:
         await work()
         await count()
     assert counts == sorted(set(counts))
