@@ -65,10 +65,9 @@ class Link:
 
     async def run(self) -> None:
         """Follow the list and send presses until cancelled, or until the token turns out not to be valid."""
-        with suppress(asyncio.CancelledError):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._follow())
-                group.create_task(self._send_all())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._follow())
+            group.create_task(self._send_all())
 
     def press(self, item: Item, action: str, **fields: Any) -> Press:
         """Queue what the crew has pressed; it is sent as soon as there is a network."""

@@ -121,12 +121,14 @@ class TabletScreen(App[None]):
         """Show what the link knows now."""
         item = self.item
         self._ring(item)
-        self.query_one("#top", Static).update(self._top())
         head = Text("Nothing to do.", style="dim") if item is None else headline(item, self._clock.now())
-        self.query_one("#headline", Static).update(head)
-        self.query_one("#briefing", Static).update(Text() if item is None else briefing(item))
-        self.query_one("#log", Static).update(self._below())
-        self.query_one("#keys", Static).update(self._keys(item))
+        parts = {
+            "top": self._top(), "headline": head, "briefing": Text() if item is None else briefing(item),
+            "log": self._below(), "keys": self._keys(item),
+        }  # fmt: skip
+        below = self.screen_stack[0]  # a question may stand in front of it
+        for name, text in parts.items():
+            below.query_one(f"#{name}", Static).update(text)
 
     def _ring(self, item: Item | None) -> None:
         if item is None or item["status"] not in {"offered", "withdrawing"}:

@@ -88,6 +88,7 @@ async def test_declining_and_escalating_ask_why_and_who_and_escape_does_nothing(
         await until(lambda: link.items)
         await pilot.press("n")
         await pilot.pause()
+        assert "OFFER" in shown(pilot)  # what is behind the question is kept up to date
         await pilot.press("escape")
         assert len(link.presses) == 0
         await pilot.press("n")
