@@ -150,6 +150,48 @@ def replay(context: typer.Context) -> None:
 
 
 @app.command()
+def tablet(
+    home: HomeOption = DEFAULT,
+    team: Annotated[
+        str | None, typer.Option(help="The team's id.", show_default="the first that `up` wrote a token for")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option(envvar="COMMONGROUND_TEAM_TOKEN", help="Its token.", show_default="from `up`")
+    ] = None,
+    position: Annotated[
+        str | None, typer.Option(help="Where the tablet is: 34.05,-118.24", show_default="none is sent")
+    ] = None,
+    simulate: Annotated[
+        str | None, typer.Option(help="Work by itself as a crew of this script (calm, drill, a file) does.")
+    ] = None,
+) -> None:
+    """Be one team's tablet: see offers, read the briefing, accept, depart, arrive, clear, escalate, sound the alarm."""
+    from services.replay.endpoints import Endpoints
+    from services.tablet.command import run_screen, run_simulated, team_of
+
+    place = Home(home)
+    endpoints = Endpoints.read(place.endpoints)
+    team_id, held = team_of(endpoints, team, token)
+    where = _position(position)
+    if simulate is None:
+        run_screen(endpoints, team_id, held, folder=place.path / "tablets", position=where)
+    else:
+        run_simulated(endpoints, team_id, held, script=simulate, position=where)
+
+
+def _position(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        lat_deg, lon_deg = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError("Write the position as latitude and longitude: --position 34.05,-118.24") from None
+    if not (abs(lat_deg) <= 90 and abs(lon_deg) <= 180):
+        raise UsageError("There is no such place on earth: --position 34.05,-118.24")
+    return lat_deg, lon_deg
+
+
+@app.command()
 def evaluate(
     files: options.Files = None,
     *,

@@ -8,9 +8,9 @@ notification costs a waiter its next re-check, never more: waiters re-read at le
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import asyncpg
 import structlog
@@ -22,6 +22,40 @@ RECHECK_S: Final = 5.0
 _PAYLOAD_LIMIT: Final = 7000  # bytes; PostgreSQL allows 8000
 
 
+class Waiting:
+    """One waiter: a future and nothing else, which is what ten thousand of them can afford."""
+
+    __slots__ = ("_future", "_key", "_waiters")
+
+    def __init__(self, waiters: dict[str, set[asyncio.Future[None]]], key: str) -> None:
+        self._waiters = waiters
+        self._key = key
+
+    def __enter__(self) -> Self:
+        self._future = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(self._key, set()).add(self._future)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        waiters = self._waiters[self._key]
+        waiters.discard(self._future)
+        if not waiters:
+            del self._waiters[self._key]
+
+    async def within(self, timeout_s: float) -> None:
+        """Return at the first news since the context was entered, or after `timeout_s`."""
+        expiry = asyncio.get_running_loop().call_later(timeout_s, _settle, self._future)
+        try:
+            await self._future
+        finally:
+            expiry.cancel()
+
+
+def _settle(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
 class Hub:
     """Wakes those who wait for a key, in this process at once and in every other replica through PostgreSQL."""
 
@@ -29,6 +63,8 @@ class Hub:
         self._dsn = dsn
         self._channel = channel
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._lightly: dict[str, set[asyncio.Future[None]]] = {}
+        self._listeners: list[Callable[[Sequence[str] | None], None]] = []
         self._unsent: set[str] = set()
         self.leaving = False
         """True once this process is about to end: whoever would wait answers instead."""
@@ -41,6 +77,18 @@ class Hub:
         self._wake_here(keys)
         self._unsent.update(keys)
         self._to_send.set()
+
+    def wake_here(self, keys: Iterable[str]) -> None:
+        """Wake those of this process only."""
+        self._wake_here(tuple(keys))
+
+    def on_wake(self, listener: Callable[[Sequence[str] | None], None]) -> None:
+        """Call `listener` with the keys of every wake, wherever it began, before anybody wakes; None: all keys."""
+        self._listeners.append(listener)
+
+    def waiting(self, key: str) -> "Waiting":
+        """Return a context in which news of one key is heard: as `listening`, for thousands at once."""
+        return Waiting(self._lightly, key)
 
     async def wait(self, key: str, timeout_s: float) -> bool:
         """Return True when `key` was woken, False after `timeout_s`; the caller reads the rows again in both cases.
@@ -89,10 +137,20 @@ class Hub:
 
     def wake_all(self) -> None:
         """Wake every waiter of this process: after a lost connection, and when stopping."""
-        self._wake_here(list(self._waiting))
+        for listener in self._listeners:
+            listener(None)
+        self._rouse({*self._waiting, *self._lightly})
 
-    def _wake_here(self, keys: Iterable[str]) -> None:
+    def _wake_here(self, keys: Sequence[str]) -> None:
+        for listener in self._listeners:
+            listener(keys)
+        self._rouse(keys)
+
+    def _rouse(self, keys: Iterable[str]) -> None:
         for key in keys:
+            for future in self._lightly.get(key, ()):
+                if not future.done():
+                    future.set_result(None)
             for event in self._waiting.get(key, ()):
                 event.set()
 

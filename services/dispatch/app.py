@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from services.dispatch import tables
 from services.dispatch.api import assignments, incidents, intake
 from services.dispatch.api.problems import PROBLEMS
+from services.dispatch.api.tablet_poll import TabletPoll
 from services.dispatch.desk import Desk
 from services.dispatch.effects import Effects
 from services.dispatch.outboxes import Outbox
@@ -17,6 +19,8 @@ from services.dispatch.peers import Caller, Intake, Teams
 from services.dispatch.roster import Roster
 from services.dispatch.settings import Settings
 from services.dispatch.sweeps import Sweeps
+from services.dispatch.tablets import LastSeen, Shown
+from services.migrate import head
 from shared import edge, log
 from shared.alerts import alerts_router
 from shared.db import Database
@@ -30,8 +34,6 @@ DESCRIPTION: Final = """Finds a team for a call that intake wants a civilian tea
 Tablets poll `/v1/teams/{team_id}/assignments` and report by `/v1/assignments/{id}/actions`; supervisors watch the queue and the
 alerts, send a team by hand or call one off. Nobody is sent while intake has not been heard from for 30 s.
 """
-HEAD: Final = "dispatch_0001"
-"""The newest revision that this code needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +57,13 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     )
     teams = Teams(peers.teams)
     outbox = Outbox(db, settings.jurisdiction, Intake(peers.intake), teams)
+    shown, seen = Shown(hub), LastSeen(settings.silent_after_s)
     desk = Desk(
-        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster()
+        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster(seen)
     )
     sweeps = Sweeps(settings, db, desk, teams, outbox)
+    sweeps.watch_tablets(shown, seen)
+    tablet_poll = TabletPoll(db, desk, hub, shown, seen, secret)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -83,15 +88,17 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     )
     state = {
         "token_secret": secret, "db": db, "hub": hub, "idempotency_table": tables.idempotency_key, "desk": desk, "teams": teams,
-        "matchmaker": sweeps.matchmaker, "sweeps": sweeps,
+        "tablet_poll": tablet_poll, "matchmaker": sweeps.matchmaker, "sweeps": sweeps,
     }  # fmt: skip
     for name, value in state.items():
         setattr(app.state, name, value)
+    # Before FastAPI's route of the same path, which stays for its documentation and for unusual ways to write an id.
+    app.router.routes.append(Route("/v1/teams/{team_id:uuid}/assignments", tablet_poll, methods=["GET"]))
     app.include_router(intake.router)
     app.include_router(incidents.router)
     app.include_router(assignments.router)
     app.include_router(alerts_router(tables.alert))
-    needed = {"database": database_check(db, tables.SCHEMA, HEAD)}
+    needed = {"database": database_check(db, tables.SCHEMA, head(tables.SCHEMA))}
     app.include_router(health_router(needed, {"intake": _answers(peers.intake), "teams": _answers(peers.teams)}))
     return app
 

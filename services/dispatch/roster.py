@@ -5,19 +5,24 @@ from uuid import UUID
 
 from services.dispatch.domain.matching import DoNotSend, Place, Position, Team
 from services.dispatch.peers import Teams
+from services.dispatch.tablets import LastSeen, on_duty, without_silent
 from shared.messages.availability import Availability, TeamAvailability
 
 
 class Roster:
     """The newest availability snapshot. For words and positions only: matching takes a fresh one for each round."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: LastSeen) -> None:
+        self._seen = seen
         self._teams: dict[UUID, TeamAvailability] = {}
         self._etag: str | None = None
 
-    def take(self, snapshot: Availability) -> None:
-        """Replace what is known."""
+    def take(self, snapshot: Availability) -> Availability:
+        """Replace what is known, and return it with the teams whose tablet is silent not offerable."""
+        self._seen.expect(on_duty(snapshot))
+        snapshot = without_silent(snapshot, self._seen.silent())
         self._teams = {team.team_id: team for team in snapshot.items}
+        return snapshot
 
     async def follow(self, teams: Teams, *, wait_s: int) -> bool:
         """Wait for a change of availability and take it; False when nothing changed in time. Raises PeerSilentError."""

@@ -86,7 +86,7 @@ class Matchmaker:
             log.info("round.teams_silent", error=str(error))
             return False
         assert snapshot is not None
-        self._desk.roster.take(snapshot)
+        snapshot = self._desk.roster.take(snapshot)
         async with self._db.autocommit() as unit:
             rows = await queries.waiting(unit.conn, self._desk.jurisdiction)
             busy, emergency = await queries.engaged(unit.conn, self._desk.jurisdiction)

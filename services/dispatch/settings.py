@@ -52,6 +52,8 @@ class Settings(BaseSettings):
     check_in_grace: Wait = DEFAULTS.check_in_grace
     read_within: Wait = DEFAULTS.read
     read_grace: Wait = DEFAULTS.read_grace
+    silent_after: Wait = timedelta(seconds=180)
+    """A team whose tablet has not polled for so long is offered no work. Never under 70 s of real time: a poll may wait for 55."""
     waiting_alert_1: Wait = DEFAULTS.waiting_alert[1]
     """A supervisor hears of a priority-1 call that has waited so long."""
     waiting_alert_2: Wait = DEFAULTS.waiting_alert[2]
@@ -84,6 +86,11 @@ class Settings(BaseSettings):
     def policy(self) -> Policy:
         """Return the constants of matching."""
         return Policy(speed_mps=self.speed_mps, likely_scene=self.likely_scene)
+
+    @property
+    def silent_after_s(self) -> float:
+        """Return how long a tablet may be unheard, in real seconds: polls run in real time however fast the clock is."""
+        return max(self.silent_after.total_seconds() / self.time_rate, 70.0)
 
     def period_s(self, seconds: float) -> float:
         """Return the real period of a loop that should run every `seconds` of our clock, 20 ms at least."""

@@ -1,7 +1,7 @@
 """The timed loops of one replica: the net under every effect, so that a missed notification costs a tick and never a call."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from uuid import UUID
 
 import structlog
@@ -12,6 +12,8 @@ from services.dispatch.outboxes import Outbox
 from services.dispatch.peers import Teams
 from services.dispatch.rounds import Matchmaker
 from services.dispatch.settings import Settings
+from services.dispatch.tablet_watch import TabletWatch
+from services.dispatch.tablets import SEEN, LastSeen, Shown
 from services.dispatch.upkeep import Upkeep
 from shared.db import Database
 from shared.loops import Loop
@@ -47,6 +49,24 @@ class Sweeps:
         effects.releases = Relay("releases", claim=outbox.releases_due, send=outbox.send_release, period_s=tick_s)
         effects.loose_notices = Relay("notices", claim=outbox.notices_due, send=outbox.send_notice, period_s=tick_s)
         self._relays: list[Relay[UUID]] = [effects.reports, effects.releases, effects.loose_notices]
+
+    def watch_tablets(self, shown: Shown, seen: LastSeen) -> None:
+        """Add the loops about tablets. They run in real time, as tablets do, but for the alert."""
+        self.tablet_watch = watch = TabletWatch(self._db, self._desk, shown, seen, time_rate=self._settings.time_rate)
+        alert = Loop("tablet_silent", watch.alert, 5)
+        self._loops += [
+            Loop("tablets_changed", watch.what_changed, 10),
+            Loop("tablets_seen", watch.exchange, 60),
+            alert,
+        ]
+
+        def came_back(keys: Iterable[str] | None) -> None:
+            for key in keys or ():
+                if key.startswith(SEEN):
+                    seen.elsewhere(UUID(key.removeprefix(SEEN)), 0.0)
+                    alert.poke()
+
+        self._desk.effects.hub.on_wake(came_back)
 
     def start(self) -> None:
         """Begin in the running event loop."""

@@ -189,8 +189,16 @@ link: Final = Table(
 )  # fmt: skip
 """One row per jurisdiction: what is known of intake. Locked after the incident."""
 
+tablet_seen: Final = Table(
+    "tablet_seen", metadata,
+    Column("team_id", Uuid, primary_key=True),
+    Column("jurisdiction", Text, nullable=False),
+    _time("seen_at", nullable=False),
+)  # fmt: skip
+"""When each team's tablet last polled; behind the truth by up to a minute."""
+
 alert: Final = alert_table(metadata)
 idempotency_key: Final = idempotency_table(metadata)
 clock_watch: Final = clock_watch_table(metadata)
 HISTORY: Final = (incident_event, notice)
-STATE: Final = (incident, assignment, loose_notice, link, alert, idempotency_key, clock_watch)
+STATE: Final = (incident, assignment, loose_notice, link, alert, idempotency_key, clock_watch, tablet_seen)

@@ -40,6 +40,7 @@ DO: Final[Mapping[str, str]] = {
     "hold_lost": "Look at what else the team has been given: it is out on a call and teams does not keep it for that.",
     "past_shift": "Ask the crew how long it will be, and its provider for relief.",
     "no_longer_fits": "Look whether the crew should go on: new facts ask for another kind of team or another language.",
+    "tablet_silent": "Phone the crew: its tablet is off, lost or out of reach, and the team is offered no work until it is back.",
     "held_while_off_duty": "Phone the crew: the team has live work and says that it rests or has gone home.",
 }
 

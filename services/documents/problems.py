@@ -57,6 +57,14 @@ WORDS: Final[Mapping[str, Words]] = {
         "This caller sent this `Idempotency-Key` to this path with another body within the last 24 h.",
         "One key for one intention: make a new key for a new request.",
     ),
+    "not-on-shift": Words(
+        "The team is not on shift, so there is no shift to end or to let run on.",
+        "Look at the team's shifts; plan one.",
+    ),
+    "crew-at-work": Words(
+        "The crew has live work: the people to whom a call was offered are those who go.",
+        "Hand over when the work is cleared or declined.",
+    ),
     "unavailable": Words(
         "Something that is needed, usually the database, did not answer in time. Nothing was decided.",
         "Wait as long as `Retry-After` says and send the same again. A CAD with a report in hand takes the call itself.",

@@ -177,7 +177,9 @@ def _body(team: Team, provider_id: str) -> dict[str, Any]:
         "catchment": dict(team.catchment),
         "minimum_crew": team.minimum_crew,
         "base": {"lat_deg": team.base[0], "lon_deg": team.base[1]},
-        "members": [{"id": member, "name": f"Crew member {member}", "languages": ["en", "es"]} for member in team.crew],
+        "members": [
+            {"id": member, "name": f"Crew member {member}", "languages": list(team.languages)} for member in team.crew
+        ],
     }
 
 

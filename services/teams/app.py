@@ -8,8 +8,9 @@ from fastapi import FastAPI
 
 from services.migrate import head
 from services.teams import sweeps
-from services.teams.api import availability, duty, holds, organisations, positions, shifts
+from services.teams.api import availability, cover, duty, holds, organisations, positions, shifts
 from services.teams.api.problems import PROBLEMS
+from services.teams.api.snapshots import Snapshots
 from services.teams.scope import Scope
 from services.teams.settings import Settings
 from services.teams.tables import SCHEMA, alert, idempotency_key
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.token_secret = settings.token_secret.get_secret_value()
     app.state.db = db
     app.state.hub = hub
+    app.state.snapshots = Snapshots()
     app.state.idempotency_table = idempotency_key
     app.include_router(health_router({"database": database_check(db, SCHEMA, head(SCHEMA))}, {}))
     for router in (
@@ -64,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         organisations.teams,
         duty.router,
         shifts.router,
+        cover.router,
         positions.router,
         availability.router,
         holds.router,

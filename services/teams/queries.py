@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, Text, and_, bindparam, cast, select, tuple_
+from sqlalchemy import RowMapping, Select, Text, and_, bindparam, cast, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.teams.domain.holds import HoldState
@@ -37,9 +37,31 @@ _TEAMS: Final[Select[Any]] = (
 _TEAM: Final = _TEAMS.where(team.c.id == bindparam("team_id"))
 _NOT_RETIRED: Final = _TEAMS.where(team.c.retired_at.is_(None)).order_by(team.c.name, team.c.id)
 _NOT_RETIRED_OF_PROVIDER: Final = _NOT_RETIRED.where(team.c.provider_id == bindparam("provider_id"))
+_NEWS: Final = text(f"""
+    SELECT {SCHEMA}.clock() AS now, n.changes + c.changes AS changes, n.positions + c.positions AS positions
+    FROM (SELECT count(*) FILTER (WHERE NOT is_position) AS changes, count(*) FILTER (WHERE is_position) AS positions
+            FROM {SCHEMA}.news WHERE jurisdiction = :jurisdiction) n,
+        (SELECT coalesce(sum(n) FILTER (WHERE NOT is_position), 0) AS changes,
+            coalesce(sum(n) FILTER (WHERE is_position), 0) AS positions
+            FROM {SCHEMA}.news_counted WHERE jurisdiction = :jurisdiction) c
+""").bindparams(bindparam("jurisdiction", type_=Text))  # noqa: S608 - put together from a constant
 _HOLD: Final = select(*hold.c).where(
     hold.c.assignment_id == bindparam("assignment_id"), hold.c.jurisdiction == bindparam("jurisdiction")
 )
+
+
+class News(NamedTuple):
+    """How often what availability shows was changed, as far as committed; a count, so no order of commits hides one."""
+
+    now: datetime
+    changes: int
+    positions: int
+
+
+async def read_news(conn: AsyncConnection, jurisdiction: str) -> News:
+    """Return the counters. Touches no row of a team."""
+    row = (await conn.execute(_NEWS, {"jurisdiction": jurisdiction})).one()
+    return News(row.now, int(row.changes), int(row.positions))
 
 
 async def find_team(conn: AsyncConnection, scope: Scope, team_id: UUID) -> TeamRecord:

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import RowMapping
 
 from services.teams.domain.availability import Standing, TeamState, standing
+from services.teams.domain.crew import Ability, Certification, Member
 from services.teams.domain.duty import Duty, DutyStatus
 from services.teams.domain.holds import HoldState
 from services.teams.domain.shifts import Plan, Span, Weekly
@@ -19,7 +20,7 @@ SETTLES_EVERY_S: Final = 10
 """Positions change the ETag of availability at most this often: at the ends of these slices of time."""
 
 
-JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact")
+JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact", "vehicle")
 """Read as text, so that what has not changed is parsed once and not at every reading of every team."""
 
 
@@ -70,6 +71,8 @@ def team_record(row: RowMapping) -> TeamRecord:
         minimum_crew=row["minimum_crew"],
         plan=read_plan(row["plan"]),
         held_by=row["held_by"],
+        claimed=Ability(tuple(row["disciplines"]), tuple(row["languages"])),
+        roster=_roster(row["members"]),
     )
     hold = (
         HoldState(row["held_by"], row["id"], row["incident_id"], row["held_at"], None)
@@ -112,6 +115,21 @@ def _parsed(stored: str) -> Any:
 
 
 @lru_cache(maxsize=8192)
+def _roster(stored: str) -> tuple[Member, ...]:
+    return tuple(
+        Member(
+            member["id"],
+            tuple(member.get("languages", ())),
+            tuple(
+                Certification(held["name"], datetime.fromisoformat(held["until"]) if held.get("until") else None)
+                for held in member.get("certifications", ())
+            ),
+        )
+        for member in json.loads(stored)
+    )
+
+
+@lru_cache(maxsize=8192)
 def read_plan(stored: str) -> Plan:
     """Return the plan of its stored JSON text."""
     parts = json.loads(stored)
@@ -119,7 +137,11 @@ def read_plan(stored: str) -> Plan:
     def spans(name: str) -> tuple[Span, ...]:
         return tuple(Span(*(datetime.fromisoformat(moment) for moment in pair)) for pair in parts.get(name, ()))
 
-    return Plan(tuple(Weekly(*shift) for shift in parts.get("weekly", ())), spans("dated"), spans("off"))
+    weekly = [Weekly(*shift) for shift in parts.get("weekly", ())]
+    for place, (every_weeks, *days) in enumerate(parts.get("patterns", ())):
+        starts_on, ends_on = (date.fromisoformat(day) if day else None for day in days)
+        weekly[place] = replace(weekly[place], every_weeks=every_weeks, starts_on=starts_on, ends_on=ends_on)
+    return Plan(tuple(weekly), spans("dated"), spans("off"))
 
 
 def stored_plan(plan: Plan) -> dict[str, Any]:
@@ -128,10 +150,17 @@ def stored_plan(plan: Plan) -> dict[str, Any]:
     def spans(given: tuple[Span, ...]) -> list[list[str]]:
         return [[moment.isoformat() for moment in span] for span in given]
 
+    def pattern(shift: Weekly) -> list[Any]:
+        days = (shift.starts_on, shift.ends_on)
+        return [shift.every_weeks, *(day.isoformat() if day else None for day in days)]
+
+    # Beside `weekly`, not in it: the version before, which may run at the same time, reads four values of each shift.
+    patterns = [] if all(shift.is_every_week for shift in plan.weekly) else [pattern(shift) for shift in plan.weekly]
     return {
         "weekly": [[shift.weekday, shift.from_minute, shift.to_minute, shift.zone] for shift in plan.weekly],
         "dated": spans(plan.dated),
         "off": spans(plan.off),
+        **({"patterns": patterns} if patterns else {}),
     }
 
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -351,6 +352,19 @@ async def end_duties(conn: AsyncConnection, jurisdiction: str, ends: Mapping[str
     )  # fmt: skip
     logged = insert(team_event).from_select(_EVENT_COLUMNS, row).returning(team_event.c.seq).cte("logged")
     return len((await conn.execute(select(ended.c.team_id).add_cte(logged))).all())
+
+
+async def fold_news(conn: AsyncConnection) -> None:
+    """Count the rows of news and delete them: one statement, so no reader ever sees another sum."""
+    await conn.execute(_FOLD_NEWS)
+
+
+_FOLD_NEWS: Final = text(f"""
+    WITH gone AS (DELETE FROM {SCHEMA}.news RETURNING jurisdiction, is_position)
+    INSERT INTO {SCHEMA}.news_counted AS c (jurisdiction, is_position, n)
+        SELECT jurisdiction, is_position, count(*) FROM gone GROUP BY jurisdiction, is_position
+    ON CONFLICT (jurisdiction, is_position) DO UPDATE SET n = c.n + excluded.n
+""")  # noqa: S608 - put together from a constant
 
 
 async def forget_traces(conn: AsyncConnection, jurisdiction: str, kept_for: timedelta) -> None:

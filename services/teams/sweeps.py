@@ -18,6 +18,7 @@ from shared.loops import Loop
 
 _EVERY_S: Final = 1.0
 _FORGET_EVERY_S: Final = 300.0
+_COUNT_EVERY_S: Final = 15.0
 _FASTEST_S: Final = 0.05
 
 
@@ -63,11 +64,16 @@ def loops(db: Database, scope: Scope, *, positions_kept_for: timedelta, time_rat
     async def duty_pass() -> None:
         await end_what_has_ended(db, scope)
 
+    async def count_pass() -> None:
+        async with db.autocommit() as unit:
+            await store.fold_news(unit.conn)
+
     async def forget_pass() -> None:
         await forget(db, scope, positions_kept_for)
 
     return [
         Loop("teams.clock", clock_pass, _EVERY_S),
         Loop("teams.duty", duty_pass, period(_EVERY_S)),
+        Loop("teams.news", count_pass, _COUNT_EVERY_S),
         Loop("teams.forget", forget_pass, period(_FORGET_EVERY_S)),
     ]

@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -74,6 +75,7 @@ team = Table(
     Column("version", Integer, nullable=False),
     Column("created_at", _Time, nullable=False),
     Column("retired_at", _Time),
+    Column("vehicle", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     UniqueConstraint("jurisdiction", "id", name="team_id_per_jurisdiction"),
     ForeignKeyConstraint(
         ["jurisdiction", "provider_id"], [f"{SCHEMA}.provider.jurisdiction", f"{SCHEMA}.provider.id"], name="team_has_a_provider"
@@ -171,6 +173,24 @@ position_trace = Table(
     Column("lon_deg", Float, nullable=False),
     _of_team("position_trace_is_of_a_team"),
     Index("position_trace_by_age", "jurisdiction", "minute"),
+)  # fmt: skip
+
+# What `/v1/availability` shows has changed: a row is added by the transaction that changed it (nobody waits for anybody), and
+# a reader counts the rows that it can see. So a transaction that began earlier and commits later still changes the count.
+news = Table(
+    "news", metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("jurisdiction", Text, nullable=False),
+    Column("is_position", Boolean, nullable=False),
+    Index("news_by_jurisdiction", "jurisdiction", "is_position"),
+)  # fmt: skip
+
+# How many rows of `news` were counted and deleted.
+news_counted = Table(
+    "news_counted", metadata,
+    Column("jurisdiction", Text, primary_key=True),
+    Column("is_position", Boolean, primary_key=True),
+    Column("n", BigInteger, nullable=False),
 )  # fmt: skip
 
 alert = alert_table(metadata)

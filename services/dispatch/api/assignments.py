@@ -17,12 +17,12 @@ from services.dispatch.api.schemas import (
     EmergencyRequest,
     TabletList,
 )
-from services.dispatch.api.state import Db, TheDesk, TheHub
+from services.dispatch.api.state import Db, TheDesk
+from services.dispatch.api.tablet_poll import TabletPoll
 from services.dispatch.commands import actions, emergencies
-from services.dispatch.effects import team_key
 from shared.auth import Caller, Role, allow
 from shared.db import Unit
-from shared.edge import IfNoneMatch, Prefer, long_poll
+from shared.edge import IfNoneMatch, Prefer
 from shared.errors import NotFound
 from shared.idempotency import OnceOnly
 from shared.problems import answers
@@ -38,11 +38,9 @@ Crew = Annotated[Caller, allow(Role.TEAM, Role.SUPERVISOR)]
     responses=answers(404) | {304: {"description": "Nothing changed in time"}},
 )
 async def list_assignments(
+    request: Request,
     team_id: UUID,
     caller: Crew,
-    db: Db,
-    desk: TheDesk,
-    hub: TheHub,
     prefer: Prefer = None,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -51,16 +49,8 @@ async def list_assignments(
     Long-poll with `Prefer: wait=50` and the `ETag` of the list you show. The last list keeps until you hear otherwise, but not
     longer than 30 s: without contact, stop short.
     """
-    seen = desk.roster.get(team_id)
-    if not caller.is_team(team_id) or (caller.provider_id and (seen is None or seen.provider_id != caller.provider_id)):
-        raise NotFound("There is no such team.")
-
-    async def read() -> bytes:
-        async with db.autocommit() as unit:
-            rows = await queries.tablet(unit.conn, team_id)
-        return TabletList(items=[views.tablet_item(row) for row in rows]).model_dump_json().encode()
-
-    return await long_poll(read, hub=hub, keys=(team_key(team_id),), prefer=prefer, known=if_none_match)
+    poll: TabletPoll = request.app.state.tablet_poll  # which answers nearly all requests before they get here
+    return await poll.answer(caller, team_id, known=if_none_match, prefer=prefer)
 
 
 @router.post(

@@ -58,7 +58,7 @@ async def _weigh(incident_id: UUID, db: Db, desk: TheDesk, teams: TheTeams) -> W
             in_emergency=seen.team_id in emergency,
             has_it=seen.team_id == row["team_id"],
         )
-        for seen in snapshot.items
+        for seen in desk.roster.take(snapshot).items
     ]
     return Weighed(row, call_of(row) if row["facts"] else None, everybody)
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from services.teams import queries
 from services.teams.api.deps import NOT_MODIFIED, scope_of, single
+from services.teams.api.snapshots import Snapshots
 from services.teams.api.views import hold_view
 from services.teams.records import TeamRecord
 from services.teams.scope import AVAILABILITY, Scope
@@ -22,15 +22,16 @@ router = APIRouter(prefix="/v1/availability", tags=["availability"])
 def _item(team: TeamRecord) -> TeamAvailability:
     """Return the team as dispatch reads it. Not validated once more: it comes from our own tables."""
     lat_deg, lon_deg = team.base
-    seen = team.position
+    seen, able = team.position, team.standing.ability
+    assert able is not None  # a record always says what its provider claims
     return TeamAvailability.model_construct(
         team_id=team.id,
         team_name=team.profile["name"],
         provider_id=team.provider_id,
         offerable=team.standing.offerable,
         reasons=list(team.standing.reasons),
-        disciplines=team.profile["disciplines"],
-        languages=team.profile["languages"],
+        disciplines=list(able.disciplines),
+        languages=list(able.languages),
         catchment=team.profile["catchment"],
         position=None if seen is None else Position(lat_deg=seen.lat_deg, lon_deg=seen.lon_deg, at=seen.at),
         base=Base.model_construct(lat_deg=lat_deg, lon_deg=lon_deg),
@@ -75,9 +76,10 @@ async def read_availability(
     """Return a snapshot of one instant. Its `ETag` changes with duty, shift, hold and crew at once, with positions every 10 s at most."""
     scope: Scope = scope_of(request, caller)
 
+    kept: Snapshots = request.app.state.snapshots
+
     async def read() -> Tagged:
         async with single(request) as unit:
-            teams = await queries.teams_in_service(unit.conn, scope)
-        return snapshot([team for team in teams if all_ or team.standing.offerable])
+            return await kept.read(unit, scope, snapshot, everybody=all_, known=if_none_match)
 
     return await long_poll(read, hub=request.app.state.hub, keys=(AVAILABILITY,), prefer=prefer, known=if_none_match)

@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
+import langcodes
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from services.teams.domain.duty import Duty, DutyStatus
@@ -19,7 +20,9 @@ def _different(values: list[H]) -> list[H]:
 
 
 def _canonical(tag: str) -> str:
-    """Return a language tag in the case that BCP 47 recommends: es, zh-Hant, es-MX."""
+    """Return a language tag in the case that BCP 47 recommends: es, zh-Hant, es-MX. ValueError: no such language."""
+    if not langcodes.tag_is_valid(tag):
+        raise ValueError("There is no such language in the IANA registry")
     first, *rest = tag.split("-")
     cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
     return "-".join([first.lower(), *cased])
@@ -67,12 +70,37 @@ class Point(Strict):
     lon_deg: Longitude
 
 
+class Certification(Strict):
+    """What a member is certified for, and until when."""
+
+    name: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=80,
+            pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$",
+            description="One named like a discipline counts: with any on the roster, a crew needs a valid one for it.",
+            examples=["mediator", "first_aid"],
+        ),
+    ]
+    until: Time | None = None
+
+
+class Vehicle(Strict):
+    """What the team drives. For supervisors, and for who looks for a crew that does not answer."""
+
+    description: Annotated[str | None, Field(max_length=200, examples=["white van"])] = None
+    plate: Annotated[str | None, Field(max_length=20)] = None
+    seats: Annotated[int | None, Field(strict=True, ge=1, le=60)] = None
+
+
 class Member(Strict):
     """A person on the roster."""
 
     id: MemberId
     name: Name
     languages: Annotated[list[LanguageTag], Field(max_length=30), AfterValidator(_different)] = []
+    certifications: Annotated[list[Certification], Field(max_length=30)] = []
 
 
 def _different_members(members: list[Member]) -> list[Member]:
@@ -138,6 +166,7 @@ class TeamRequest(Strict):
     members: Members = []
     do_not_send: DoNotSendRules = []
     contact: Contact = Contact()
+    vehicle: Vehicle = Vehicle()
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -172,6 +201,7 @@ class TeamChange(Strict):
     members: Members | None = None
     do_not_send: DoNotSendRules | None = None
     contact: Contact | None = None
+    vehicle: Vehicle | None = None
     retired: Flag | None = None
     version: Version = None
 
@@ -200,3 +230,13 @@ class DutyRequest(Strict):
     def duty(self) -> Duty:
         """Return the duty that is asked for."""
         return Duty(self.status, tuple(self.crew or ()), self.until, self.reason)
+
+
+class HandOverRequest(Strict):
+    """The next crew takes over: the whole of it, from the team's roster."""
+
+    crew: Annotated[list[MemberId], Field(min_length=1, max_length=60)]
+    reason: Reason = None
+    version: Version = None
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"crew": ["e-3", "e-4"]}]})

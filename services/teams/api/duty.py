@@ -1,18 +1,21 @@
 """Duty of a team, and the history of everything that happened to it."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
 from services.teams import queries
-from services.teams.api.bodies import DutyRequest
+from services.teams.api.bodies import DutyRequest, HandOverRequest
 from services.teams.api.deps import TeamIdPath, scope_of, single
 from services.teams.api.views import DutyView, HistoryEvent, duty_view
 from services.teams.commands.duty import change_duty
+from services.teams.commands.shifts import hand_over
 from shared import edge
 from shared.auth import Caller, Role, allow
+from shared.db import Unit
 from shared.edge import CursorText, Limit, Page
 from shared.errors import Invalid
+from shared.idempotency import OnceOnly
 from shared.problems import answers
 
 router = APIRouter(prefix="/v1/teams/{team_id}", tags=["duty"])
@@ -40,6 +43,25 @@ async def set_duty(
             keep_crew=body.crew is None,
         )
         return duty_view(team)
+
+
+@router.post("/duty/hand-over", summary="Put the next crew on duty", responses=answers(404, 409, 412))
+async def take_over(
+    request: Request,
+    team_id: TeamIdPath,
+    body: HandOverRequest,
+    caller: Annotated[Caller, allow(Role.TEAM, Role.SUPERVISOR)],
+    once: OnceOnly,
+) -> DutyView:
+    """Replace the crew on duty by the next one, in one step. Refused while the team has live work (409 `crew-at-work`)."""
+
+    async def work(unit: Unit) -> DutyView:
+        crew = tuple(body.crew)
+        scope = scope_of(request, caller)
+        return duty_view(await hand_over(unit, scope, team_id, crew, reason=body.reason, version=body.version))
+
+    answer: Any = await once(work, single=True)
+    return answer  # type: ignore[no-any-return]  # a replayed answer is a response, which FastAPI passes through
 
 
 @router.get("/history", summary="Each change of duty, hold and shift, newest first", responses=answers(404))

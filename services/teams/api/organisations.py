@@ -31,9 +31,8 @@ def _values(body: BaseModel) -> dict[str, Any]:
     values = {name: value for name, value in body.model_dump(exclude={"version"}).items() if value is not None}
     if (base := values.pop("base", None)) is not None:
         values |= {"base_lat_deg": base["lat_deg"], "base_lon_deg": base["lon_deg"]}
-    if "do_not_send" in values:
-        values["do_not_send"] = body.model_dump(mode="json", include={"do_not_send"})["do_not_send"]
-    return values
+    with_times = {"do_not_send", "members"} & values.keys()
+    return values | body.model_dump(mode="json", include=with_times)
 
 
 def _after(text: str | None) -> tuple[str, UUID] | None:
@@ -89,6 +88,14 @@ async def change_provider(
         return provider_view(row)
 
 
+@providers.delete("/{provider_id}", summary="Retire an organisation", responses=answers(404, 409))
+async def retire_provider(request: Request, provider_id: ProviderIdPath, caller: Writer) -> ProviderView:
+    """Retire it: history refers to it, so nothing is deleted. With teams: 409. Again: the same answer."""
+    async with together(request) as unit:
+        scope = scope_of(request, caller)
+        return provider_view(await commands.change_provider(unit, scope, provider_id, {"retired": True}, version=None))
+
+
 @teams.post("", summary="Add a team", status_code=201, responses=answers(409))
 async def add_team(request: Request, body: TeamRequest, caller: Writer, once: OnceOnly) -> TeamView:
     """Add a team. It is offerable once it has shifts and its crew is on duty."""
@@ -141,3 +148,11 @@ async def change_team(request: Request, team_id: TeamIdPath, body: TeamChange, c
     async with together(request) as unit:
         team = await commands.change_team(unit, scope_of(request, caller), team_id, _values(body), version=body.version)
         return team_view(team)
+
+
+@teams.delete("/{team_id}", summary="Retire a team", responses=answers(404, 409))
+async def retire_team(request: Request, team_id: TeamIdPath, caller: Writer) -> TeamView:
+    """Retire it: history refers to it, so nothing is deleted. With live work: 409. Again: the same answer."""
+    async with together(request) as unit:
+        scope = scope_of(request, caller)
+        return team_view(await commands.change_team(unit, scope, team_id, {"retired": True}, version=None))

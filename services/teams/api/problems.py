@@ -5,10 +5,12 @@ from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final
 
-from services.teams.commands.duty import TeamRetired
+from services.teams.commands.deciding import TeamRetired
 from services.teams.commands.organisations import NameTaken, StillInUse
+from services.teams.commands.shifts import CrewAtWork
 from services.teams.domain.duty import IllegalDutyChange, TeamHeld
 from services.teams.domain.holds import HoldMismatch, HoldReleased, TeamNotFree
+from services.teams.domain.shift_changes import NotOnShift
 from shared import idempotency
 from shared.errors import Refusal
 
@@ -21,5 +23,7 @@ PROBLEMS: Final[Mapping[type[Refusal], tuple[str, HTTPStatus]]] = MappingProxyTy
     HoldMismatch: ("hold-mismatch", HTTPStatus.CONFLICT),
     NameTaken: ("name-taken", HTTPStatus.CONFLICT),
     StillInUse: ("still-in-use", HTTPStatus.CONFLICT),
+    NotOnShift: ("not-on-shift", HTTPStatus.CONFLICT),
+    CrewAtWork: ("crew-at-work", HTTPStatus.CONFLICT),
     TeamRetired: ("team-retired", HTTPStatus.CONFLICT),
 })  # fmt: skip

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import Field
 from sqlalchemy import RowMapping
 
-from services.teams.api.bodies import Contact, DoNotSendRule, Member, Point, Strength
+from services.teams.api.bodies import Contact, DoNotSendRule, Member, Point, Strength, Vehicle
 from services.teams.domain.duty import DutyStatus
 from services.teams.records import Seen, TeamRecord
 from shared.edge import Answer, Time
@@ -64,6 +64,7 @@ class TeamView(Answer):
     members: list[Member]
     do_not_send: list[DoNotSendRule]
     contact: Contact
+    vehicle: Vehicle
     retired: bool
     version: int
     created_at: Time
@@ -131,7 +132,7 @@ def team_view(team: TeamRecord) -> TeamView:
         name: team.profile[name]
         for name in (
             "id", "provider_id", "name", "disciplines", "languages", "catchment", "minimum_crew", "members", "do_not_send",
-            "contact", "version", "created_at",
+            "contact", "vehicle", "version", "created_at",
         )
     }  # fmt: skip
     return TeamView(

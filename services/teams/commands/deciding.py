@@ -8,10 +8,16 @@ from services.teams import queries
 from services.teams.records import TeamRecord
 from services.teams.scope import AVAILABILITY, Scope
 from shared.db import Unit
-from shared.errors import Unavailable, VersionStale
+from shared.errors import Refusal, Unavailable, VersionStale
 
 _TRIES: Final = 30
 """Each failed try means that somebody else's move succeeded, so even many writers of one team all get through."""
+
+
+class TeamRetired(Refusal):
+    """A retired team has no duty, no shifts and no holds."""
+
+    title = "The team is retired"
 
 
 async def move_team(unit: Unit, scope: Scope, team_id: UUID, attempt: Callable[[TeamRecord], Awaitable[bool]]) -> None:
@@ -30,3 +36,9 @@ def check_version(wanted: int | None, current: int) -> None:
     """Raise VersionStale if the caller named a version that is not the current one."""
     if wanted is not None and wanted != current:
         raise VersionStale("It has changed since that version; read it again.", current_version=current)
+
+
+def check_in_service(team: TeamRecord) -> None:
+    """Raise TeamRetired for a team that is retired."""
+    if team.state.retired:
+        raise TeamRetired("The team is retired.")

@@ -1,24 +1,14 @@
-"""Duty and shifts: when a team works, and what its crew says about itself."""
+"""Duty: what a team's crew says about itself."""
 
 from typing import Any, Final
 from uuid import UUID
 
 from services.teams import queries, store
-from services.teams.commands.deciding import check_version, move_team
-from services.teams.domain import shifts
+from services.teams.commands.deciding import check_in_service, check_version, move_team
 from services.teams.domain.duty import AFTER_UNTIL, Duty, change
-from services.teams.domain.shifts import Plan
-from services.teams.records import TeamRecord, stored_plan
+from services.teams.records import TeamRecord
 from services.teams.scope import AVAILABILITY, Scope
 from shared.db import Unit
-from shared.errors import Refusal
-
-
-class TeamRetired(Refusal):
-    """A retired team has no duty and no shifts."""
-
-    title = "The team is retired"
-
 
 _ENDS: Final = {before.value: after.value for before, after in AFTER_UNTIL.items()}
 
@@ -33,7 +23,7 @@ async def change_duty(
 
     async def attempt(team: TeamRecord) -> bool:
         check_version(version, team.duty_version)
-        _check_in_service(team)
+        check_in_service(team)
         present = team.standing.duty
         crew = present.crew if keep_crew else wanted.crew
         new = change(
@@ -57,30 +47,9 @@ async def change_duty(
     return await queries.find_team(unit.conn, scope, team_id)
 
 
-async def change_shifts(unit: Unit, scope: Scope, team_id: UUID, plan: Plan, *, version: int | None) -> TeamRecord:
-    """Replace a team's planned shifts. A hold stays whatever they say. Raises Invalid, TeamRetired, VersionStale."""
-    shifts.check(plan)
-
-    async def attempt(team: TeamRecord) -> bool:
-        check_version(version, team.shifts_version)
-        _check_in_service(team)
-        stored = stored_plan(plan)
-        return await store.change_shifts(
-            unit.conn, team, stored, store.Event(scope.caller.actor, "shift", "shifts_planned", stored)
-        )
-
-    await move_team(unit, scope, team_id, attempt)
-    return await queries.find_team(unit.conn, scope, team_id)
-
-
 async def end_duties(unit: Unit, scope: Scope) -> int:
     """Write down every duty status whose `until` has passed, and return how many there were."""
     ended = await store.end_duties(unit.conn, scope.jurisdiction, _ENDS, scope.caller.actor)
     if ended:
         unit.then(lambda: scope.wake(AVAILABILITY))
     return ended
-
-
-def _check_in_service(team: TeamRecord) -> None:
-    if team.state.retired:
-        raise TeamRetired("The team is retired.")

@@ -1,6 +1,6 @@
 """Providers and teams: who they are. Nothing that history names is ever deleted; it is retired."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -76,6 +76,7 @@ async def add_team(unit: Unit, scope: Scope, values: Mapping[str, Any]) -> TeamR
     may = scope.provider_id in {None, provider_id}
     if not (may and await store.lock_provider(unit.conn, provider_id, alone=False)):
         raise Invalid("There is no such provider.", pointer="/provider_id")
+    _check_crew_size(values["minimum_crew"], values["members"])
     team_id = uuid7()
     event = store.Event(scope.caller.actor, "profile", "team_added", {"provider_id": str(provider_id)})
     try:
@@ -102,6 +103,9 @@ async def change_team(
             raise StillInUse("The team's provider is retired.")
         if not retires and "members" in changes:
             _keep_crew(team, {member["id"] for member in changes["members"]})
+        sizes = {name: changes.get(name, team.profile[name]) for name in ("minimum_crew", "members")}
+        if sizes.keys() & changes.keys():
+            _check_crew_size(**sizes)
         event = store.Event(scope.caller.actor, "profile", "team_changed", {"fields": sorted(values)})
         try:
             return await store.change_team(unit.conn, team, changes, event, off_duty=retires)
@@ -110,6 +114,13 @@ async def change_team(
 
     await move_team(unit, scope, team_id, attempt)
     return await queries.find_team(unit.conn, scope, team_id)
+
+
+def _check_crew_size(minimum_crew: int, members: Sequence[Any]) -> None:
+    """Refuse a minimum that the whole roster does not reach; a team without any roster yet is still being set up."""
+    if members and minimum_crew > len(members):
+        detail = f"The roster has {len(members)}: such a crew can never be on duty."
+        raise Invalid(detail, pointer="/minimum_crew")
 
 
 def _keep_crew(team: TeamRecord, roster: set[str]) -> None:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from services.teams.domain.crew import Ability, Member, ability, next_expiry
 from services.teams.domain.duty import Duty, DutyStatus, duty_at
-from services.teams.domain.shifts import Plan, shift_at
+from services.teams.domain.shifts import Plan, next_change, shift_at
 
 
 class Reason(StrEnum):
@@ -18,6 +19,7 @@ class Reason(StrEnum):
     OUT_OF_SERVICE = "out_of_service"
     OFF_DUTY = "off_duty"
     CREW_BELOW_MINIMUM = "crew_below_minimum"
+    CREW_NOT_CERTIFIED = "crew_not_certified"
     HELD = "held"
 
 
@@ -37,6 +39,9 @@ class TeamState:
     minimum_crew: int
     plan: Plan
     held_by: UUID | None
+    claimed: Ability | None = None
+    """What the provider says of the team; None: not asked."""
+    roster: tuple[Member, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Standing:
     reasons: tuple[Reason, ...]
     shift_ends_at: datetime | None
     """None: not on shift, or no end in sight."""
+    ability: Ability | None = None
+    """What the crew on duty can do."""
 
     @property
     def offerable(self) -> bool:
@@ -58,13 +65,21 @@ def standing(team: TeamState, at: datetime) -> Standing:
     """Return how the team stands at `at`: times that have passed since it was stored are counted."""
     duty = duty_at(team.duty, at, held=team.held_by is not None)
     shift = shift_at(team.plan, at)
+    able = team.claimed and ability(team.claimed, team.roster, duty.crew, at)
     found = {
         Reason.RETIRED: team.retired,
         Reason.OFF_SHIFT: shift is None,
         Reason.CREW_BELOW_MINIMUM: len(duty.crew) < team.minimum_crew,
+        Reason.CREW_NOT_CERTIFIED: able is not None and not able.disciplines,
         Reason.HELD: team.held_by is not None,
     }
     if duty.status in _OF_DUTY:
         found[_OF_DUTY[duty.status]] = True
     ends_at = None if shift is None or shift.ends_at == datetime.max.replace(tzinfo=UTC) else shift.ends_at
-    return Standing(duty, tuple(reason for reason in Reason if found.get(reason)), ends_at)
+    return Standing(duty, tuple(reason for reason in Reason if found.get(reason)), ends_at, able)
+
+
+def stands_until(team: TeamState, at: datetime) -> datetime:
+    """Return how long `standing` stays what it is at `at`, if nothing is written meanwhile."""
+    ends = [next_change(team.plan, at), team.duty.until, next_expiry(team.roster, at)]
+    return min(moment for moment in ends if moment is not None and moment > at)

@@ -1,8 +1,9 @@
-"""Planned shifts: a weekly pattern on the wall clock of a time zone, less times off, plus dated shifts.
+"""Planned shifts: patterns of weeks on the wall clock of a time zone, less times off, plus dated shifts.
 
-Wall times become instants by the rule of RFC 5545, 3.3.5: a time that a change of clocks skips is read with the offset before
-the gap, one that comes twice is its first coming. So a shift from 22:00 to 06:00 has seven hours on 14 March 2027 in
-Los Angeles and nine on 7 November.
+On which days a pattern falls is `dateutil.rrule`'s to say, what a wall clock shows there `zoneinfo`'s. Wall times become
+instants by the rule of RFC 5545, 3.3.5: a time that a change of clocks skips is read with the offset before the gap, one
+that comes twice is its first coming. So a shift from 22:00 to 06:00 has seven hours on 14 March 2027 in Los Angeles and nine
+on 7 November.
 """
 
 from collections.abc import Iterable
@@ -10,8 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
+from math import lcm
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
+
+from dateutil.rrule import MO, WEEKLY, rrule
 
 from shared.errors import Invalid
 
@@ -20,6 +24,8 @@ _WEEK_MINUTES: Final = 7 * DAY_MINUTES
 HORIZON: Final = timedelta(days=7)
 """Cover that runs on beyond this is said to have no end."""
 LONGEST: Final = timedelta(days=31)
+MOST_WEEKS: Final = 8
+"""A pattern may come every week, or every second up to every eighth."""
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 
 
@@ -32,13 +38,30 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Weekly:
-    """One shift of every week, in minutes after midnight of its weekday; one past midnight ends after minute 1440."""
+    """One shift of every week (or every so many), in minutes after midnight of its weekday; past midnight: over 1440."""
 
     weekday: int
     """Monday is 0."""
     from_minute: int
     to_minute: int
     zone: str
+    every_weeks: int = 1
+    starts_on: date | None = None
+    """The first day on which it may begin; from its week the others are counted."""
+    ends_on: date | None = None
+    """The last day on which it may begin."""
+
+    def days(self, first: date, last: date) -> list[date]:
+        """Return the days from `first` to `last` on which it begins."""
+        start = max(first, self.starts_on or first) if self.every_weeks == 1 else (self.starts_on or first)
+        rule = rrule(WEEKLY, dtstart=_naive(start), interval=self.every_weeks, byweekday=self.weekday, wkst=MO)
+        until = min(last, self.ends_on or last)
+        return [day.date() for day in rule.between(_naive(first), _naive(until), inc=True)]
+
+    @property
+    def is_every_week(self) -> bool:
+        """Say whether it comes in every week, for ever."""
+        return self.every_weeks == 1 and self.starts_on is None and self.ends_on is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +84,22 @@ def shift_at(plan: Plan, at: datetime) -> Span | None:
             endless = span.ends_at >= _midnight(day) + HORIZON
             return Span(span.starts_at, datetime.max.replace(tzinfo=UTC)) if endless else span
     return None
+
+
+def on_shift(plan: Plan, window: Span) -> list[Span]:
+    """Return when the team is on shift within the window, merged and cut to it."""
+    day = timedelta(days=1)
+    first, last = window.starts_at.astimezone(UTC).date() - 3 * day, window.ends_at.astimezone(UTC).date() + 3 * day
+    spans = merged([*less(_occurrences(plan.weekly, first, last), plan.off), *plan.dated])
+    cut = (Span(max(span.starts_at, window.starts_at), min(span.ends_at, window.ends_at)) for span in spans)
+    return [span for span in cut if span.starts_at < span.ends_at]
+
+
+def next_change(plan: Plan, at: datetime) -> datetime:
+    """Return when the team next comes on or off shift; what lies beyond `HORIZON` is asked again then."""
+    day = at.astimezone(UTC).date()
+    moments = (moment for span in _cover(plan, day) for moment in span if moment > at)
+    return min(moments, default=_midnight(day) + HORIZON)
 
 
 def check(plan: Plan) -> None:
@@ -90,14 +129,40 @@ def _check_weekly(weekly: tuple[Weekly, ...]) -> None:
             )
         if shift.zone != weekly[0].zone:
             raise Invalid("All weekly shifts of a team are in one time zone.", pointer=f"/weekly/{place}/time_zone")
+        _check_pattern(shift, f"/weekly/{place}")
         start = shift.weekday * DAY_MINUTES + shift.from_minute
         end = start + shift.to_minute - shift.from_minute
         for from_, to in ((start, end), (start - _WEEK_MINUTES, end - _WEEK_MINUTES)):  # Sunday night runs into Monday
             for other, other_start, other_end in placed:
-                if from_ < other_end and other_start < to:
+                if from_ < other_end and other_start < to and _meet(weekly[other], shift):
                     detail = f"It overlaps weekly shift {other}."
                     raise Invalid(detail, pointer=f"/weekly/{place}")
         placed += [(place, start, end), (place, start - _WEEK_MINUTES, end - _WEEK_MINUTES)]
+
+
+def _check_pattern(shift: Weekly, pointer: str) -> None:
+    if not 1 <= shift.every_weeks <= MOST_WEEKS:
+        raise Invalid(f"A pattern comes every week up to every {MOST_WEEKS} weeks.", pointer=f"{pointer}/every_weeks")
+    if shift.every_weeks > 1 and shift.starts_on is None:
+        raise Invalid("Say from which week the others are counted.", pointer=f"{pointer}/starts_on")
+    for name, day in (("starts_on", shift.starts_on), ("ends_on", shift.ends_on)):
+        if day is not None and not _EARLIEST.date() <= day <= _LATEST.date():
+            raise Invalid("The year must be from 2000 to 2099.", pointer=f"{pointer}/{name}")
+    if shift.starts_on and shift.ends_on and shift.ends_on < shift.starts_on:
+        raise Invalid("It must end after it starts.", pointer=f"{pointer}/ends_on")
+
+
+def _meet(one: Weekly, other: Weekly) -> bool:
+    """Say whether two shifts that share minutes of the week ever fall into the same time by the wall clock."""
+    if one.is_every_week and other.is_every_week:
+        return True
+    first = max(one.starts_on or _EARLIEST.date(), other.starts_on or _EARLIEST.date()) - timedelta(weeks=1)
+    last = first + timedelta(weeks=2 * lcm(one.every_weeks, other.every_weeks) + 2)
+    walls = [
+        [(_naive(day) + timedelta(minutes=s.from_minute), _naive(day) + timedelta(minutes=s.to_minute)) for day in s.days(first, last)]
+        for s in (one, other)
+    ]  # fmt: skip
+    return any(a[0] < b[1] and b[0] < a[1] for a in walls[0] for b in walls[1])
 
 
 def _check_dated(plan: Plan) -> None:
@@ -106,8 +171,8 @@ def _check_dated(plan: Plan) -> None:
         if later.starts_at < earlier.ends_at:
             raise Invalid(f"It overlaps dated shift {min(first, second)}.", pointer=f"/dated/{max(first, second)}")
     for place, span in enumerate(plan.dated):
-        days = _days(span.starts_at.date() - timedelta(days=2), span.ends_at.date() + timedelta(days=1))
-        for worked in _less(_occurrences(plan.weekly, days), plan.off):
+        around = span.starts_at.date() - timedelta(days=2), span.ends_at.date() + timedelta(days=1)
+        for worked in less(_occurrences(plan.weekly, *around), plan.off):
             if worked.starts_at < span.ends_at and span.starts_at < worked.ends_at:
                 detail = "It overlaps a weekly shift; put the time that it replaces under `off`."
                 raise Invalid(detail, pointer=f"/dated/{place}")
@@ -122,28 +187,27 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(0), UTC)
 
 
-def _days(first: date, last: date) -> list[date]:
-    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+def _naive(day: date) -> datetime:
+    return datetime.combine(day, time(0))
 
 
 @lru_cache(maxsize=8192)
 def _cover(plan: Plan, day: date) -> tuple[Span, ...]:
     """Return the merged spans that touch the UTC day or the `HORIZON` after it."""
-    days = _days(day - timedelta(days=3), day + HORIZON + timedelta(days=3))
+    first, last = day - timedelta(days=3), day + HORIZON + timedelta(days=3)
     window = Span(_midnight(day) - timedelta(days=2), _midnight(day) + HORIZON + timedelta(days=2))
-    spans = [*_less(_occurrences(plan.weekly, days), plan.off), *plan.dated]
-    return tuple(_merged(s for s in spans if s.starts_at < window.ends_at and window.starts_at < s.ends_at))
+    spans = [*less(_occurrences(plan.weekly, first, last), plan.off), *plan.dated]
+    return tuple(merged(s for s in spans if s.starts_at < window.ends_at and window.starts_at < s.ends_at))
 
 
-def _occurrences(weekly: tuple[Weekly, ...], days: Iterable[date]) -> list[Span]:
+def _occurrences(weekly: tuple[Weekly, ...], first: date, last: date) -> list[Span]:
     spans = []
-    for day in days:
-        for shift in weekly:
-            if shift.weekday == day.weekday():
-                zone = ZoneInfo(shift.zone)
-                span = Span(_instant(day, shift.from_minute, zone), _instant(day, shift.to_minute, zone))
-                if span.starts_at < span.ends_at:  # a shift inside the hour that spring skips does not take place
-                    spans.append(span)
+    for shift in weekly:
+        zone = ZoneInfo(shift.zone)
+        for day in shift.days(first, last):
+            span = Span(_instant(day, shift.from_minute, zone), _instant(day, shift.to_minute, zone))
+            if span.starts_at < span.ends_at:  # a shift inside the hour that spring skips does not take place
+                spans.append(span)
     return spans
 
 
@@ -152,7 +216,8 @@ def _instant(day: date, minute: int, zone: ZoneInfo) -> datetime:
     return datetime.combine(day + timedelta(days=days), time(rest // 60, rest % 60), zone).astimezone(UTC)
 
 
-def _less(spans: Iterable[Span], off: Iterable[Span]) -> list[Span]:
+def less(spans: Iterable[Span], off: Iterable[Span]) -> list[Span]:
+    """Return what is left of `spans` without `off`."""
     left = list(spans)
     for gone in off:
         cut: list[Span] = []
@@ -168,7 +233,8 @@ def _less(spans: Iterable[Span], off: Iterable[Span]) -> list[Span]:
     return left
 
 
-def _merged(spans: Iterable[Span]) -> list[Span]:
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """Return the spans in order, with those that touch made one."""
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.starts_at <= joined[-1].ends_at:

@@ -44,6 +44,13 @@ IMPOSSIBLE_TEAMS: list[tuple[str, Any, str]] = [
     ("disciplines", "mediator", "/disciplines"),
     ("languages", ["english please"], "/languages/0"),
     ("languages", ["en", "EN"], "/languages"),
+    ("languages", ["en", "xx"], "/languages/1"),
+    ("languages", ["klingon"], "/languages/0"),
+    ("minimum_crew", 4, "/minimum_crew"),
+    ("members", [{"id": "a", "name": "A", "languages": ["qq"]}], "/members/0/languages/0"),
+    ("members", [{"id": "a", "name": "A", "certifications": [{"name": "mediator", "until": "2027-01-01"}]}],
+     "/members/0/certifications/0/until"),
+    ("vehicle", {"seats": 0}, "/vehicle/seats"),
     ("languages", [], "/languages"),
     ("catchment", {}, "/catchment"),
     ("catchment", {"Boyle Heights": "home"}, "/catchment/Boyle Heights/[key]"),
@@ -88,7 +95,7 @@ async def test_a_patch_changes_what_it_names_and_only_on_the_current_version(api
 async def test_of_two_patches_of_one_version_one_is_stale(api: Api) -> None:
     team_id = await api.new_team()
     answers = await asyncio.gather(
-        *(api("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": n, "version": 1}) for n in (3, 4))
+        *(api("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": n, "version": 1}) for n in (1, 3))
     )
     assert sorted(answer.status_code for answer in answers) == [200, 412]
 
@@ -285,3 +292,41 @@ async def test_do_not_send_rules_reach_dispatch_until_they_expire(api: Api) -> N
         (None, "forever"),
     ]
     assert "reason" not in shown[0]
+
+
+async def test_a_deleted_team_is_retired_and_one_with_live_work_stays(api: Api) -> None:
+    team_id, assignment_id = await api.team_on_duty(), uuid4()
+    await api.hold(team_id, assignment_id)
+    refused = await api("DELETE", f"/v1/teams/{team_id}")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:commonground:problem:still-in-use")
+    await api.release(assignment_id)
+    for _ in range(2):
+        gone = await api.ok("DELETE", f"/v1/teams/{team_id}")
+        assert (gone["retired"], gone["duty"]["status"]) == (True, "off_duty")
+    held = await api.hold(team_id)
+    assert (held.status_code, "retired" in held.json()["reasons"]) == (409, True)
+    assert [event["action"] for event in (await api.ok("GET", f"/v1/teams/{team_id}/history"))["items"]]
+
+
+async def test_a_deleted_provider_is_retired_once_it_has_no_team(api: Api) -> None:
+    provider_id = await api.provider()
+    team_id = await api.new_team(provider_id=provider_id)
+    assert (await api("DELETE", f"/v1/providers/{provider_id}", role=Role.ADMIN)).status_code == 409
+    await api.ok("DELETE", f"/v1/teams/{team_id}")
+    assert (await api.ok("DELETE", f"/v1/providers/{provider_id}", role=Role.ADMIN))["retired"]
+
+
+async def test_the_crew_on_duty_decides_what_the_team_is_offered_for(api: Api) -> None:
+    members = [
+        {"id": "a", "name": "A", "languages": ["en"], "certifications": [{"name": "interrupter"}]},
+        {"id": "b", "name": "B", "languages": ["en"]},
+        {"id": "c", "name": "C", "languages": ["es", "nah"]},
+    ]
+    vehicle = {"description": "white van", "plate": "8ABC123", "seats": 4}
+    made = await api.team_on_duty(members=members, disciplines=["mediator", "interrupter"], vehicle=vehicle)
+    assert (await api.ok("GET", f"/v1/teams/{made}"))["vehicle"] == vehicle
+    shown = await api.availability(made)
+    assert (shown["languages"], shown["disciplines"]) == (["en"], ["mediator", "interrupter"])
+    await api.duty(made, "available", crew=["b", "c"])
+    shown = await api.availability(made)
+    assert (shown["languages"], shown["disciplines"], shown["offerable"]) == (["en", "es", "nah"], ["mediator"], True)

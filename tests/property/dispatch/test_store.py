@@ -19,6 +19,7 @@ from services.dispatch.domain.deadlines import Durations
 from services.dispatch.domain.matching import Policy, Team
 from services.dispatch.effects import Effects
 from services.dispatch.roster import Roster
+from services.dispatch.tablets import LastSeen
 from shared.auth import Caller, Role
 from shared.db import Database
 from shared.errors import Refusal
@@ -40,7 +41,7 @@ class _Quiet:
 def desk() -> Desk:
     effects = Effects(_Quiet())  # type: ignore[arg-type]
     effects.reports = effects.releases = effects.loose_notices = effects.rounds = _Quiet()  # type: ignore[assignment]
-    return Desk("los-angeles", Durations(), Policy(), 4, effects, Roster())
+    return Desk("los-angeles", Durations(), Policy(), 4, effects, Roster(LastSeen(180)))
 
 
 steps = st.one_of(

@@ -1,0 +1,119 @@
+"""The counter behind the availability's ETag: no order of commits hides a change, and who knows the tag costs no team row."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+
+from services.teams import queries, store
+from services.teams.api.snapshots import Snapshot
+from services.teams.queries import News
+from shared.auth import Role
+from shared.db import Database
+from tests.contract.teams.conftest import ALWAYS, Api
+
+HERE = "los-angeles"
+END = text("UPDATE teams.duty SET revision = revision + 1 WHERE team_id = :team")
+TOLD = text("""
+    INSERT INTO teams.team_event (jurisdiction, team_id, at, actor, kind, action, detail)
+    VALUES ('los-angeles', :team, now(), 'test', 'duty', 'duty_changed', '{}')
+""")
+
+
+async def tag(api: Api, known: str | None = None) -> tuple[int, str]:
+    headers = {"If-None-Match": known} if known else {}
+    answer = await api("GET", "/v1/availability?all=true", role=Role.SERVICE, headers=headers)
+    return answer.status_code, answer.headers["ETag"]
+
+
+async def test_of_two_open_transactions_the_one_that_commits_last_still_shows(api: Api, teams_db: Database) -> None:
+    first, second = await api.team_on_duty(), await api.team_on_duty()
+    _, known = await tag(api)
+    async with teams_db.transactions.connect() as earlier, teams_db.transactions.connect() as later:
+        for conn, team in ((earlier, first), (later, second)):  # both are open, the earlier has the lower number
+            await conn.execute(END, {"team": team})
+            await conn.execute(TOLD, {"team": team})
+        await later.commit()
+        status, after_later = await tag(api, known)
+        assert (status, after_later != known) == (200, True)
+        assert await tag(api, after_later) == (304, after_later)
+        await earlier.commit()
+    status, after_earlier = await tag(api, after_later)
+    assert (status, after_earlier != after_later) == (200, True)
+
+
+async def test_counting_the_news_hides_none_that_is_still_open(api: Api, teams_db: Database) -> None:
+    team_id = await api.team_on_duty()
+    async with teams_db.transactions.connect() as slow:
+        await slow.execute(TOLD, {"team": team_id})
+        async with teams_db.autocommit() as unit:
+            before = await queries.read_news(unit.conn, HERE)
+            await store.fold_news(unit.conn)
+            assert (await queries.read_news(unit.conn, HERE)).changes == before.changes
+            assert (await unit.conn.execute(text("SELECT count(*) FROM teams.news"))).scalar_one() == 0
+        await slow.commit()
+    async with teams_db.autocommit() as unit:
+        assert (await queries.read_news(unit.conn, HERE)).changes == before.changes + 1
+
+
+async def test_an_unchanged_snapshot_is_answered_without_touching_a_team(api: Api, app: Any) -> None:
+    await api.team_on_duty()
+    _, known = await tag(api)
+    seen: list[str] = []
+    engine = app.state.db.statements.sync_engine
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    assert await tag(api, known) == (304, known)
+    (statement,) = [one for one in seen if "news" in one or "teams.team" in one]
+    assert "teams.team" not in statement
+
+
+async def test_every_way_to_change_a_team_is_news(api: Api, teams_db: Database) -> None:
+    counts: list[int] = []
+
+    async def count() -> None:
+        async with teams_db.autocommit() as unit:
+            counts.append((await queries.read_news(unit.conn, HERE)).changes)
+
+    await count()
+    team_id = await api.team_on_duty()
+    await count()
+    works: tuple[Callable[[], Awaitable[Any]], ...] = (
+        lambda: api.duty(team_id, "break"),
+        lambda: api.ok("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": 1}),
+        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json={}),
+        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json=ALWAYS),
+        lambda: api.ok("DELETE", f"/v1/teams/{team_id}"),
+    )
+    for work in works:
+        await work()
+        await count()
+    assert counts == sorted(set(counts))
+
+
+NOW = News(datetime.fromisoformat("2026-11-23T18:00:02+00:00"), 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "later_s", "settles", "current"),
+    [
+        ({}, 0, True, True),
+        ({"changes": 8}, 0, False, False),
+        ({"positions": 4}, 5, True, True),  # positions count from the next ten seconds on
+        ({"positions": 4}, 10, False, False),
+        ({}, 10, True, False),
+        ({}, 10, False, True),
+        ({}, 60, False, False),  # a shift ends
+        ({}, -1, False, False),  # the clock went back
+    ],
+)
+def test_how_long_a_tag_is_the_right_one(change: Any, later_s: int, settles: bool, current: bool) -> None:
+
+    kept = Snapshot('W/"a"', NOW, NOW.now + timedelta(seconds=60), settles)
+    news = NOW._replace(now=NOW.now + timedelta(seconds=later_s), **change)
+    assert kept.is_current(news) is current
