@@ -7,7 +7,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.dispatch import tables
+from services.dispatch import routing, tables
 from services.dispatch.api import assignments, incidents, intake
 from services.dispatch.api.problems import PROBLEMS
 from services.dispatch.desk import Desk
@@ -30,7 +30,7 @@ DESCRIPTION: Final = """Finds a team for a call that intake wants a civilian tea
 Tablets poll `/v1/teams/{team_id}/assignments` and report by `/v1/assignments/{id}/actions`; supervisors watch the queue and the
 alerts, send a team by hand or call one off. Nobody is sent while intake has not been heard from for 30 s.
 """
-HEAD: Final = "dispatch_0001"
+HEAD: Final = "dispatch_0002"
 """The newest revision that this code needs."""
 
 
@@ -55,9 +55,12 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     )
     teams = Teams(peers.teams)
     outbox = Outbox(db, settings.jurisdiction, Intake(peers.intake), teams)
+    router_within_s = settings.router_within.total_seconds()
+    router = routing.router(settings.router, settings.router_url, timeout_s=router_within_s)
     desk = Desk(
-        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster()
-    )
+        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster(), router,
+        router_within_s,
+    )  # fmt: skip
     sweeps = Sweeps(settings, db, desk, teams, outbox)
 
     @asynccontextmanager
@@ -69,6 +72,8 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
         finally:
             await sweeps.stop()
             await hub.stop()
+            if router is not None:
+                await router.close()
             await peers.intake.close()
             await peers.teams.close()
             await db.close()
