@@ -149,6 +149,41 @@ def replay(context: typer.Context) -> None:
     raise typer.Exit(run(context.args))
 
 
+bench: Final = typer.Typer(help="Measurements that anybody can repeat.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+
+@bench.command("matching")
+def bench_matching(
+    seeds: Annotated[str, typer.Option(help="First and last seed of the chance in it.", metavar="FIRST-LAST")] = "1-20",
+    loads: Annotated[str, typer.Option(help="Loads to play, separated by commas.")] = "0.4,0.6,0.8",
+    days: Annotated[int, typer.Option(min=3, max=365, help="Days; the first one is left out of the figures.")] = 20,
+    deadlines: Annotated[
+        bool, typer.Option("--deadlines", help="Return calls at their assign-by deadline, as production does.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Folder for the chart and the figures.", show_default="none")] = None,
+) -> None:
+    """Play a synthetic city under the matching rule and two simpler ones, and say whether the promised figures hold.
+
+    Exit 1 if one does not. All seeds of all loads take the better part of an hour on one core; `--seeds 1-3` a few minutes.
+    """
+    try:
+        from services.bench.matching.command import Asked, run
+    except ModuleNotFoundError as error:
+        raise UsageError(f"The bench needs {error.name}: pip install -e .[dev]") from error
+    first, _, last = seeds.partition("-")
+    if not (first.isdecimal() and (last or first).isdecimal() and int(first) <= int(last or first)):
+        raise UsageError("Seeds are written as in --seeds 1-20")
+    try:
+        played = sorted({float(load) for load in loads.split(",")})
+    except ValueError as error:
+        raise UsageError("Loads are written as in --loads 0.4,0.6") from error
+    if not all(0 < load < 1 for load in played):
+        raise UsageError("A load lies between 0 and 1: at 1 nobody would ever be free.")
+    asked = Asked(range(int(first), int(last or first) + 1), played, days, deadlines)
+    raise typer.Exit(run(asked, Console(), out))
+
+
 @app.command()
 def tablet(
     home: HomeOption = DEFAULT,

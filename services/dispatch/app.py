@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from starlette.routing import Route
 
-from services.dispatch import tables
+from services.dispatch import routing, tables
 from services.dispatch.api import assignments, incidents, intake
 from services.dispatch.api.problems import PROBLEMS
 from services.dispatch.api.tablet_poll import TabletPoll
@@ -58,9 +58,12 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     teams = Teams(peers.teams)
     outbox = Outbox(db, settings.jurisdiction, Intake(peers.intake), teams)
     shown, seen = Shown(hub), LastSeen(settings.silent_after_s)
+    router_within_s = settings.router_within.total_seconds()
+    router = routing.router(settings.router, settings.router_url, timeout_s=router_within_s)
     desk = Desk(
-        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster(seen)
-    )
+        settings.jurisdiction, settings.durations, settings.policy, settings.most_offers, Effects(hub), Roster(seen), router,
+        router_within_s,
+    )  # fmt: skip
     sweeps = Sweeps(settings, db, desk, teams, outbox)
     sweeps.watch_tablets(shown, seen)
     tablet_poll = TabletPoll(db, desk, hub, shown, seen, secret)
@@ -74,6 +77,8 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
         finally:
             await sweeps.stop()
             await hub.stop()
+            if router is not None:
+                await router.close()
             await peers.intake.close()
             await peers.teams.close()
             await db.close()

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from services.dispatch.case import Case
 from services.dispatch.domain.deadlines import Durations
-from services.dispatch.domain.matching import Policy
+from services.dispatch.domain.policy import Policy
 from services.dispatch.effects import Effects
 from services.dispatch.roster import Roster
+from services.dispatch.routing import Router
 from services.dispatch.step import Step
 
 
@@ -20,6 +21,9 @@ class Desk:
     most_offers: int
     effects: Effects
     roster: Roster
+    router: Router | None = None
+    """Where drives come from; None: the estimate."""
+    router_within_s: float = 1.0
 
     def step(self, case: Case, actor: str) -> Step:
         """Begin a step on a case."""

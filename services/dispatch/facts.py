@@ -5,7 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from services.dispatch.domain.matching import DoNotSend, Place, Policy, Team, Waiting, why_not
+from services.dispatch.domain.matching import why_not
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import DoNotSend, Place, Team, Waiting
 
 SCHEDULED = "restorative_justice"
 
@@ -34,10 +36,9 @@ def waiting(
     priority: int,
     since: datetime,
     refused_by: frozenset[UUID] = frozenset(),
+    known_to: frozenset[UUID] = frozenset(),
 ) -> Waiting:
     """Return what the call needs, as matching reads it."""
-    location = facts.get("location") or {}
-    lat, lon = location.get("lat_deg"), location.get("lon_deg")
     languages = facts.get("languages") or {}
     return Waiting(
         id=incident_id,
@@ -46,12 +47,20 @@ def waiting(
         disciplines=tuple(facts["disciplines"]),
         required_languages=tuple(languages.get("required", ())),
         preferred_languages=tuple(languages.get("preferred", ())),
-        place=Place(lat, lon) if lat is not None and lon is not None else None,
+        place=place_of(facts.get("location")),
         neighborhood=facts.get("neighborhood"),
         catchment=tuple(facts.get("catchment", ())),
         address_key=facts.get("address_key"),
         refused_by=refused_by,
+        known_to=known_to,
+        assign_by=datetime.fromisoformat(facts["assign_by"]) if facts.get("assign_by") else None,
     )
+
+
+def place_of(location: Mapping[str, Any] | None) -> Place | None:
+    """Return where a call is; None when that is not known."""
+    lat, lon = (location or {}).get("lat_deg"), (location or {}).get("lon_deg")
+    return Place(lat, lon) if lat is not None and lon is not None else None
 
 
 def team_as_stored(team: Team) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Integer, String, Uuid, bindparam, text
@@ -43,15 +43,19 @@ async def progress(conn: AsyncConnection, incident_id: UUID) -> Progress | None:
 
 
 MOST_WAITING: Final = 500
+_HISTORY_OF: Final = """
+    ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
+          AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by,
+    ARRAY(SELECT a.team_id FROM dispatch.incident e JOIN dispatch.assignment a ON a.incident_id = e.id
+          WHERE e.jurisdiction = i.jurisdiction AND e.facts ->> 'address_key' = i.facts ->> 'address_key'
+          AND e.id <> i.id AND a.status = 'cleared') AS known_to"""
 _OFFERABLE: Final = f"""
     i.jurisdiction = :jurisdiction AND i.status = 'waiting' AND i.wanted = 'civilian' AND i.may_offer AND i.verdict = 'safe'
     AND i.assign_by > c.now
     AND EXISTS (SELECT 1 FROM dispatch.link l WHERE l.jurisdiction = i.jurisdiction AND l.heard_as_of <= c.now
         AND l.heard_as_of > c.now - interval '{LONGEST_SILENCE.total_seconds()} s')"""
 _WAITING: Final = text(f"""
-    SELECT i.id, i.priority, i.created_at, i.version, i.facts, i.unmatched, c.now,
-        ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
-              AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by
+    SELECT i.id, i.priority, i.created_at, i.version, i.facts, i.unmatched, i.hold, c.now, {_HISTORY_OF}
     FROM dispatch.incident i, (SELECT dispatch.clock() AS now) c
     WHERE {_OFFERABLE}
     ORDER BY i.priority, i.created_at, i.id LIMIT {MOST_WAITING}
@@ -59,20 +63,30 @@ _WAITING: Final = text(f"""
 _ANYBODY: Final = text(f"""
     SELECT EXISTS (SELECT 1 FROM dispatch.incident i, (SELECT dispatch.clock() AS now) c WHERE {_OFFERABLE})
 """).bindparams(bindparam("jurisdiction", type_=String))
-_NEEDS: Final = text("""
-    SELECT i.id, i.priority, i.created_at, i.version, i.facts, dispatch.clock() AS now,
+_NEEDS: Final = text(f"""
+    SELECT i.id, i.priority, i.created_at, i.version, i.facts, dispatch.clock() AS now, {_HISTORY_OF},
         (SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
-            AND a.status IN ('holding', 'offered', 'accepted', 'en_route', 'on_scene')) AS team_id,
-        ARRAY(SELECT a.team_id FROM dispatch.assignment a WHERE a.incident_id = i.id
-              AND (a.status IN ('declined', 'expired') OR a.ends_as = 'expired')) AS refused_by
+            AND a.status IN ('holding', 'offered', 'accepted', 'en_route', 'on_scene')) AS team_id
     FROM dispatch.incident i WHERE i.id = :incident_id
 """).bindparams(bindparam("incident_id", type_=Uuid))
-_ENGAGED: Final = text(f"""
-    SELECT team_id, true AS busy FROM dispatch.assignment WHERE jurisdiction = :jurisdiction AND {LIVE_SQL}
-    UNION ALL
-    SELECT CAST(subject AS uuid), false FROM dispatch.alert
-    WHERE kind = 'team_emergency' AND resolved_at IS NULL AND acknowledged_at IS NULL
+_WORK: Final = text(f"""
+    SELECT a.team_id, a.status, a.eta, a.drive_s, a.expected_clear_at, i.facts -> 'disciplines' ->> 0 AS discipline,
+        i.facts -> 'location' AS location,
+        (SELECT max(e.at) FROM dispatch.incident_event e WHERE e.assignment_id = a.id AND e.after = 'on_scene') AS arrived_at
+    FROM dispatch.assignment a JOIN dispatch.incident i ON i.id = a.incident_id
+    WHERE a.jurisdiction = :jurisdiction AND a.{LIVE_SQL}
 """).bindparams(bindparam("jurisdiction", type_=String))
+_EMERGENCIES: Final = text("""
+    SELECT CAST(subject AS uuid) FROM dispatch.alert
+    WHERE kind = 'team_emergency' AND resolved_at IS NULL AND acknowledged_at IS NULL
+""")
+
+
+class Engaged(NamedTuple):
+    """Teams with a live assignment here, each with what says when it will be free, and teams in an open emergency."""
+
+    work: Mapping[UUID, Mapping[Any, Any]]
+    emergencies: frozenset[UUID]
 
 
 async def anybody_waits(conn: AsyncConnection, jurisdiction: str) -> bool:
@@ -90,10 +104,11 @@ async def needs(conn: AsyncConnection, incident_id: UUID) -> Mapping[Any, Any] |
     return (await conn.execute(_NEEDS, {"incident_id": incident_id})).mappings().first()
 
 
-async def engaged(conn: AsyncConnection, jurisdiction: str) -> tuple[frozenset[UUID], frozenset[UUID]]:
-    """Return the teams with a live assignment here, and those with an emergency that nobody has acknowledged."""
-    rows = (await conn.execute(_ENGAGED, {"jurisdiction": jurisdiction})).all()
-    return frozenset(row[0] for row in rows if row[1]), frozenset(row[0] for row in rows if not row[1])
+async def engaged(conn: AsyncConnection, jurisdiction: str) -> Engaged:
+    """Return the teams that have work here, and those with an emergency that nobody has acknowledged."""
+    work = (await conn.execute(_WORK, {"jurisdiction": jurisdiction})).mappings().all()
+    emergencies = (await conn.execute(_EMERGENCIES)).scalars().all()
+    return Engaged({row["team_id"]: row for row in work}, frozenset(emergencies))
 
 
 _TABLET: Final = text(f"""
@@ -120,7 +135,7 @@ async def tablet(conn: AsyncConnection, team_id: UUID) -> list[Mapping[Any, Any]
 StatusFilter = Literal["waiting", "committed", "ended"]
 _QUEUE: Final = text(f"""
     SELECT i.id, i.status, i.version, i.priority, i.facts ->> 'neighborhood' AS neighborhood, i.facts -> 'disciplines' AS disciplines,
-        i.created_at, i.act_by AS assign_act_by, i.may_offer, i.may_depart, i.wish_reason, i.wanted, i.offers, i.unmatched,
+        i.created_at, i.act_by AS assign_act_by, i.may_offer, i.may_depart, i.wish_reason, i.wanted, i.offers, i.unmatched, i.hold,
         i.return_reason, i.outcome, a.id AS assignment_id, a.team_id, a.team_name, a.status AS assignment_status, a.eta,
         a.act_by AS assignment_act_by, a.watch, a.misfit
     FROM dispatch.incident i LEFT JOIN LATERAL (

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from services.dispatch.domain.matching import DoNotSend, Place, Position, Team
+from services.dispatch.domain.pool import Busy, DoNotSend, Place, Position, Team
 from services.dispatch.peers import Teams
 from services.dispatch.tablets import LastSeen, on_duty, without_silent
 from shared.messages.availability import Availability, TeamAvailability
@@ -43,8 +43,8 @@ class Roster:
 
 
 def as_team(
-    seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bool = False, has_it: bool = False
-) -> Team:
+    seen: TeamAvailability, *, busy_here: bool = False, in_emergency: bool = False, has_it: bool = False, busy: Busy | None = None
+) -> Team:  # fmt: skip
     """Return a team of the snapshot as matching reads it; one that `has_it`, this very call, is not busy with another."""
     reasons = tuple(reason for reason in seen.reasons if not (has_it and reason == "held"))
     position = None
@@ -68,4 +68,5 @@ def as_team(
         held=seen.hold is not None and not has_it,
         busy_here=busy_here and not has_it,
         in_emergency=in_emergency,
+        busy=None if has_it else busy,
     )

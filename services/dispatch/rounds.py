@@ -5,8 +5,8 @@ call keeps no other waiting.
 """
 
 import asyncio
+import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -16,13 +16,16 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy import BigInteger, String, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.dispatch import facts, queries, store
+from services.dispatch import facts, gathering, queries, store
 from services.dispatch.commands import offers
 from services.dispatch.desk import Desk
-from services.dispatch.domain import matching
-from services.dispatch.domain.matching import Choice, Considered, Plan, Waiting
+from services.dispatch.domain import explanation
+from services.dispatch.domain.explanation import Considered
+from services.dispatch.domain.incident import ReturnReason
+from services.dispatch.domain.matching import Choice, Hold, Plan
+from services.dispatch.domain.policy import Policy
+from services.dispatch.gathering import Gathered
 from services.dispatch.peers import HoldAnswer, Teams
-from services.dispatch.roster import as_team
 from shared.db import Database
 from shared.peer import PeerSilentError
 
@@ -37,9 +40,11 @@ _UNLOCK: Final = text("SELECT pg_advisory_unlock(1146310465, hashtext(:jurisdict
     bindparam("jurisdiction", type_=String)
 )
 _SAW: Final = text("""
-    UPDATE dispatch.incident SET unmatched = :reason
-    WHERE id = :id AND version = :version AND unmatched IS DISTINCT FROM :reason
-""").bindparams(bindparam("reason", type_=String), bindparam("id", type_=Uuid), bindparam("version", type_=BigInteger))
+    UPDATE dispatch.incident SET unmatched = :reason, hold = CAST(:hold AS jsonb) WHERE id = :id AND version = :version
+""").bindparams(
+    bindparam("reason", type_=String), bindparam("hold", type_=String), bindparam("id", type_=Uuid),
+    bindparam("version", type_=BigInteger),
+)  # fmt: skip
 
 
 class Matchmaker:
@@ -80,41 +85,35 @@ class Matchmaker:
 
     async def _round(self) -> bool:
         try:
-            snapshot, _ = await self._teams.availability()
+            seen = await gathering.snapshot(self._desk, self._teams)
         except PeerSilentError as error:
             ROUNDS.labels("teams_silent").inc()
             log.info("round.teams_silent", error=str(error))
             return False
-        assert snapshot is not None
-        snapshot = self._desk.roster.take(snapshot)
-        async with self._db.autocommit() as unit:
-            rows = await queries.waiting(unit.conn, self._desk.jurisdiction)
-            busy, emergency = await queries.engaged(unit.conn, self._desk.jurisdiction)
-        if not rows:
+        gathered = await gathering.gather(self._db, self._desk, seen)
+        if gathered is None:
             return False
-        teams = [
-            as_team(seen, busy_here=seen.team_id in busy, in_emergency=seen.team_id in emergency)
-            for seen in snapshot.items
-        ]
-        by_id = {row["id"]: row for row in rows}
-        plan = matching.decide([call_of(row) for row in rows], teams, None, self._desk.policy, rows[0]["now"])
+        plan = gathered.decide(self._desk.policy)
         lost = 0
         for choice in plan.choices:
-            lost += not await self._commit(by_id[choice.incident_id], choice)
-        await self._note_unmatched(plan, by_id)
-        ROUNDS.labels("matched" if plan.choices else "nobody").inc()
+            lost += not await self._commit(gathered, plan, choice)
+        await self._note_waiting(plan, gathered)
+        ROUNDS.labels("matched" if plan.choices else "held" if plan.holds else "nobody").inc()
         made = len(plan.choices) - lost
-        return made > 0 and (lost > 0 or len(rows) == queries.MOST_WAITING)  # else the next tick is soon enough
+        return made > 0 and (
+            lost > 0 or len(gathered.rows) == queries.MOST_WAITING
+        )  # else the next tick is soon enough
 
-    async def _commit(self, row: Mapping[Any, Any], choice: Choice) -> bool:
+    async def _commit(self, gathered: Gathered, plan: Plan, choice: Choice) -> bool:
+        row = gathered.rows[choice.incident_id]
+        record = explained(plan, choice, self._desk.policy, gathered.now) | {"held": row["hold"]}
         async with self._db.autocommit() as unit:
             case = await store.read_case(unit.conn, choice.incident_id)
             if case is None or case.incident.version != row["version"]:
                 return False
             assignment_id = await offers.commit(
-                unit, self._desk, case, choice.team, explained(choice.considered, self._desk.policy, row["now"]),
-                scheduled=facts.is_scheduled(row["facts"]),
-            )  # fmt: skip
+                unit, self._desk, case, choice.team, record, scheduled=facts.is_scheduled(row["facts"])
+            )
         if assignment_id is None:
             return False
         self.pursue(assignment_id, choice.team.id, choice.incident_id)
@@ -139,37 +138,47 @@ class Matchmaker:
                 "offer.failed", assignment_id=str(assignment_id), error=type(error).__name__, detail=str(error)[:200]
             )
 
-    async def _note_unmatched(self, plan: Plan, rows: Mapping[UUID, Mapping[Any, Any]]) -> None:
+    async def _note_waiting(self, plan: Plan, gathered: Gathered) -> None:
+        """Keep with each call that goes on waiting what the round found, and whom it is kept for."""
+        found: dict[UUID, tuple[str, dict[str, Any] | None]] = {
+            one.incident_id: (one.reason.value, None) for one in plan.unmatched
+        }
+        for hold in plan.holds:
+            found[hold.incident_id] = (ReturnReason.ALL_TEAMS_BUSY.value, as_kept(plan, hold, gathered.now))
         async with self._db.autocommit() as unit:
-            for incident_id, reason in plan.unmatched:
-                row = rows[incident_id]
-                if row["unmatched"] != reason.value:
-                    await unit.conn.execute(
-                        _SAW, {"id": incident_id, "version": row["version"], "reason": reason.value}
-                    )
+            for incident_id, (reason, kept) in found.items():
+                row = gathered.rows[incident_id]
+                if row["unmatched"] != reason or _kept_for(row["hold"]) != _kept_for(kept):
+                    said = None if kept is None else json.dumps(kept)
+                    parameters = {"id": incident_id, "version": row["version"], "reason": reason, "hold": said}
+                    await unit.conn.execute(_SAW, parameters)
 
 
-def call_of(row: Mapping[Any, Any]) -> Waiting:
-    """Return a waiting incident as matching reads it."""
-    return facts.waiting(
-        row["id"],
-        row["facts"],
-        priority=row["priority"],
-        since=row["created_at"],
-        refused_by=frozenset(row["refused_by"]),
-    )
+def _kept_for(hold: Mapping[str, Any] | None) -> str | None:
+    return None if hold is None else hold["team_id"]
 
 
-def explained(considered: tuple[Considered, ...], policy: matching.Policy, now: datetime) -> dict[str, Any]:
+def as_kept(plan: Plan, hold: Hold, now: datetime) -> dict[str, Any]:
+    """Return a HOLD as it is stored: for whom the call is kept since when, in words."""
+    row, column = plan.place_of(hold.incident_id, hold.team.id)
+    words = explanation.hold_words(plan.board, row, column)
+    return {"team_id": str(hold.team.id), "team_name": hold.team.name, "words": words, "at": now.isoformat()}
+
+
+def explained(plan: Plan, choice: Choice, policy: Policy, now: datetime) -> dict[str, Any]:
     """Return what is kept of a choice: the chosen team and the next ones with cost parts, and why each other team was not."""
-    ranked = [one for one in considered if one.rank is not None][: policy.explained]
-    excluded = [one for one in considered if one.rank is None]
-    return {"by": "matching", "at": now, "considered": [_plain(one) for one in (*ranked, *excluded)]}
+    board = plan.board
+    row, column = plan.place_of(choice.incident_id, choice.team.id)
+    found = explanation.explain(board, row, column, policy.explained)
+    considered = [plain(one) for one in explanation.in_full(board, row, found)]
+    travel = {"source": board.times_from, "fallback": board.fallback}
+    return {"by": "matching", "at": now, "considered": considered, "travel": travel}
 
 
-def _plain(one: Considered) -> dict[str, Any]:
+def plain(one: Considered) -> dict[str, Any]:
+    """Return a team considered as JSON, without what is not known of it."""
     return {
         name: str(value) if isinstance(value, UUID) else value
-        for name, value in asdict(one).items()
+        for name, value in one._asdict().items()
         if value is not None
     }

@@ -1,16 +1,25 @@
 """All that the dispatch service reads from its environment."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, PostgresDsn, SecretStr
+from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.dispatch.domain.deadlines import Durations
-from services.dispatch.domain.matching import Policy
+from services.dispatch.domain.policy import LARGEST_EQUITY, OnScene, Policy
 
 Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=2))]
 DEFAULTS = Durations()
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"{name!r} is no time zone, as America/Los_Angeles is one.") from error
+    return name
 
 
 class Settings(BaseSettings):
@@ -57,8 +66,30 @@ class Settings(BaseSettings):
     waiting_alert_1: Wait = DEFAULTS.waiting_alert[1]
     """A supervisor hears of a priority-1 call that has waited so long."""
     waiting_alert_2: Wait = DEFAULTS.waiting_alert[2]
-    likely_scene: Wait = Policy().likely_scene
-    speed_mps: Annotated[float, Field(gt=0, le=50)] = Policy().speed_mps
+    stay_mediator: Wait = Policy().stay("mediator").mean
+    """How long mediators are expected to stay with people: for the look-ahead, and against shifts that end too soon."""
+    stay_interrupter: Wait = Policy().stay("interrupter").mean
+    """The same for conflict interrupters."""
+    stay_restorative_justice: Wait = Policy().stay("restorative_justice").mean
+    """The same for restorative-justice teams."""
+    travel_factor: Annotated[float, Field(gt=0.1, lt=10)] = 1.0
+    """Actual over estimated drives (the median of your own trips): what the estimate is multiplied by."""
+    timezone: Annotated[str, AfterValidator(_zone)] = Policy().timezone
+    """Whose hours the speeds of the estimate are for."""
+    equity_weights: dict[str, Annotated[float, Field(ge=1, le=LARGEST_EQUITY)]] = {}
+    """JSON, neighborhood to weight (1 to 1.5): how much more a minute counts where people wait longer than the city. Publish it."""
+    router: Literal["none", "osrm", "valhalla"] = "none"
+    """A routing server to ask for drives; without one, or when it fails, they are estimated."""
+    router_url: str = ""
+    """Where that server is: your own, for it learns where calls are (to about 10 m)."""
+    router_within: Wait = timedelta(seconds=1)
+    """How long a round waits for it."""
+
+    @model_validator(mode="after")
+    def _router_has_an_address(self) -> Self:
+        if self.router != "none" and not self.router_url.startswith(("http://", "https://")):
+            raise ValueError("DISPATCH_ROUTER needs DISPATCH_ROUTER_URL, an http address.")
+        return self
 
     @property
     def durations(self) -> Durations:
@@ -85,7 +116,14 @@ class Settings(BaseSettings):
     @property
     def policy(self) -> Policy:
         """Return the constants of matching."""
-        return Policy(speed_mps=self.speed_mps, likely_scene=self.likely_scene)
+        stays = {
+            "mediator": OnScene(self.stay_mediator),
+            "interrupter": OnScene(self.stay_interrupter),
+            "restorative_justice": OnScene(self.stay_restorative_justice),
+        }
+        return Policy(
+            on_scene=stays, travel_factor=self.travel_factor, timezone=self.timezone, equity=self.equity_weights
+        )
 
     @property
     def silent_after_s(self) -> float:

@@ -18,6 +18,7 @@ _DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAl
 _INCIDENT_CHANGES: Final = (
     "wish_seq", "wanted", "may_offer", "may_depart", "wish_reason", "verdict", "priority", "facts", "assign_by",
     "call_cancelled_at", "act_by", "stage", "offers", "unmatched", "return_reason", "outcome", "needs", "position", "ended_at",
+    "hold",
 )  # fmt: skip
 _ASSIGNMENT_CHANGES: Final = (
     "respond_by", "eta", "depart_by", "expected_clear_at", "act_by", "watch", "stage", "misfit", "position", "ends_as",

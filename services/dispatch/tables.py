@@ -67,6 +67,7 @@ incident: Final = Table(
     Column("stage", SmallInteger, nullable=False),
     Column("offers", SmallInteger, nullable=False),
     Column("unmatched", Text),
+    Column("hold", JSONB),
     Column("return_reason", Text),
     Column("outcome", Text),
     Column("needs", Text),
@@ -85,6 +86,7 @@ incident: Final = Table(
     Index("incident_waiting", "jurisdiction", "priority", "created_at", postgresql_where=text("status = 'waiting'")),
     Index("incident_to_report", "jurisdiction", "report_at", postgresql_where=text("report_at IS NOT NULL")),
     Index("incident_by_age", "jurisdiction", "created_at", "id"),
+    Index("incident_by_address", "jurisdiction", text("(facts ->> 'address_key')")),
 )  # fmt: skip
 
 assignment: Final = Table(

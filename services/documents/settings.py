@@ -37,8 +37,6 @@ WORDS: Final[Mapping[str, str]] = {
     "read_within": "How long a crew has to read a recall (D-17).",
     "read_grace": "How much longer until the call center is asked to check on the team (D-17).",
     "waiting_alert_2": "The same at priority 2.",
-    "likely_scene": "How long a team is expected to be on scene, for estimates.",
-    "speed_mps": "How fast a team drives, in meters per second, for estimates.",
 }
 """What the docstring under the field does not say, or does not say to an operator."""
 

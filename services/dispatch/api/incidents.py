@@ -7,21 +7,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import JSONResponse
 
-from services.dispatch import facts, queries
+from services.dispatch import facts, gathering, queries
 from services.dispatch.api import views
 from services.dispatch.api.schemas import AssignRequest, Candidates, HoldingState, QueueItem, RecallRequest
 from services.dispatch.api.state import Db, TheDesk, TheMatchmaker, TheTeams
 from services.dispatch.commands import supervisor
-from services.dispatch.domain import matching
-from services.dispatch.domain.matching import Considered, Team, Waiting
+from services.dispatch.domain import explanation
+from services.dispatch.domain.pool import Team, Waiting
 from services.dispatch.domain.refusals import TeamNotEligible, TeamsSilent
-from services.dispatch.roster import as_team
-from services.dispatch.rounds import call_of
 from shared.auth import Caller, Role, allow
 from shared.db import Unit
 from shared.edge import CursorText, Limit, Page
 from shared.errors import NotFound
 from shared.idempotency import OnceOnly
+from shared.messages.availability import Availability
 from shared.messages.incidents import Progress
 from shared.peer import PeerSilentError
 from shared.problems import answers
@@ -37,30 +36,22 @@ class Weighed(NamedTuple):
     row: Mapping[Any, Any]
     call: Waiting | None
     """None when what the call needs was never said."""
-    teams: list[Team]
+    teams: tuple[Team, ...]
+    seen: Availability
 
 
 async def _weigh(incident_id: UUID, db: Db, desk: TheDesk, teams: TheTeams) -> Weighed:
     async with db.autocommit() as unit:
         row = await queries.needs(unit.conn, incident_id)
-        busy, emergency = await queries.engaged(unit.conn, desk.jurisdiction)
+        engaged = await queries.engaged(unit.conn, desk.jurisdiction)
     if row is None:
         raise NotFound("There is no such incident.")
     try:
-        snapshot, _ = await teams.availability()
+        seen = await gathering.snapshot(desk, teams)
     except PeerSilentError as error:
         raise TeamsSilent("The teams service does not answer, so nobody can be considered.", retry_after_s=2) from error
-    assert snapshot is not None
-    everybody = [
-        as_team(
-            seen,
-            busy_here=seen.team_id in busy,
-            in_emergency=seen.team_id in emergency,
-            has_it=seen.team_id == row["team_id"],
-        )
-        for seen in desk.roster.take(snapshot).items
-    ]
-    return Weighed(row, call_of(row) if row["facts"] else None, everybody)
+    everybody = gathering.everybody(seen, engaged, desk.policy, row["now"], has_it=row["team_id"])
+    return Weighed(row, gathering.call_of(row) if row["facts"] else None, everybody, seen)
 
 
 Weighing = Annotated[Weighed, Depends(_weigh)]
@@ -92,18 +83,25 @@ async def get_incident(incident_id: UUID, db: Db, _caller: Reader) -> Progress:
 
 @router.get("/{incident_id}/candidates", summary="Every team considered, and why not", responses=answers(404))
 async def candidates(
-    incident_id: UUID,  # noqa: ARG001 - `weighed` reads it
+    incident_id: UUID,
     _caller: Supervisor,
     weighed: Weighing,
+    db: Db,
     desk: TheDesk,
 ) -> Candidates:
-    """Rank the teams for this incident as they are now: cost parts for those that may be sent, the rule for every other.
+    """Say what a round of matching would decide for this incident now, and why: cost parts, or the rule against each team.
 
-    What was considered when a team was chosen is kept with its assignment.
+    The teams are ranked for this call alone; a round serves all calls together. What was considered when a team was chosen is kept with
+    its assignment.
     """
-    row, call, everybody = weighed
-    ranked = [] if call is None else matching.consider(call, everybody, None, desk.policy, row["now"])
-    return Candidates(as_of=row["now"], items=[views.candidate(one) for one in ranked])
+    row, call, everybody, seen = weighed
+    gathered = await gathering.gather(db, desk, seen)
+    if gathered is not None and incident_id in gathered.rows:
+        return views.candidates(gathered.decide(desk.policy), incident_id, gathered.now)
+    if call is None:
+        return views.ranked((), row["now"])
+    times = await gathering.drives(desk, [call], everybody, row["now"])
+    return views.ranked(explanation.consider(call, everybody, times, desk.policy, row["now"]), row["now"])
 
 
 @router.post("/{incident_id}/recall", summary="Call the team off and return the call", responses=answers(404, 409, 412))
@@ -130,13 +128,14 @@ async def assign(
     Safety rules still hold: the newest decision must say `safe`, intake must be heard, and no rule but catchment, language, shift end and
     an earlier refusal may be set aside. 202: the offer is on its way to the tablet; look at the incident for what became of it.
     """
-    row, call, everybody = weighed
+    row, call, everybody, _ = weighed
     team = next((team for team in everybody if team.id == body.team_id), None)
     if team is None:
         raise NotFound("There is no such team.")
     if call is None:
         raise TeamNotEligible("Nothing is known of what this call needs.", rule="no_facts")
-    considered: tuple[Considered, ...] = matching.consider(call, [team], None, desk.policy, row["now"])
+    times = await gathering.drives(desk, [call], [team], row["now"])
+    considered = explanation.consider(call, [team], times, desk.policy, row["now"])
     chosen = supervisor.ByHand(call, team, considered, facts.is_scheduled(row["facts"]), body.reason, body.version)
 
     async def work(unit: Unit) -> JSONResponse:

@@ -288,6 +288,15 @@ class HoldingState(Answer):
     version: int
 
 
+class KeptFor(Answer):
+    """A call is kept for a team that should be free soon."""
+
+    team_id: UUID
+    team_name: str
+    words: str
+    at: Time
+
+
 class QueueItem(Answer):
     """An incident as a supervisor sees it in the queue."""
 
@@ -305,6 +314,7 @@ class QueueItem(Answer):
     awaiting: str | None
     offers: int = Field(description="How many teams declined or did not answer.")
     unmatched: str | None = Field(description="What the last round of matching found, while it waits.")
+    hold: KeptFor | None = Field(description="The busy team that it is kept for, while it waits for one.")
     return_reason: str | None
     outcome: str | None
     assignment: dict[str, Any] | None
@@ -319,15 +329,28 @@ class CandidateView(Answer):
     excluded_by: str | None = Field(examples=["required_language"])
     words: str
     discipline: str | None
-    discipline_preference: int | None
-    languages_missing: int | None
     drive_s: int | None
-    drive_from: str | None
+    drive_from: str | None = Field(
+        description="`position`, `base`, `scene` (where its work ends) or the routing server that gave the time."
+    )
+    free_in_s: int | None = Field(description="Of a team that has work: in how many seconds it should be clear.")
+    cost: int | None = Field(
+        description="The sum of the parts and of the call's age and urgency. The least sum over all calls decides, not of one."
+    )
+    parts: dict[str, int] | None = Field(description="What the cost is made of, in seconds.")
 
 
 class Candidates(Answer):
     """Every team considered, the best first, then the excluded ones."""
 
     as_of: Time
+    decision: Literal["send", "hold", "nobody"] | None = Field(
+        description="What a round of matching would decide of all waiting calls now; null for a call that is not waiting."
+    )
+    team_id: UUID | None = Field(description="The team that would be sent, or that the call is kept for.")
+    words: str | None = Field(
+        description="The decision as a dispatcher says it.",
+        examples=["Team 12 should be clear in 9 min, 6 min away; best free team is 38 min away."],
+    )
     items: list[CandidateView]
     next: None = None

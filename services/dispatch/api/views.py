@@ -1,13 +1,16 @@
 """Shaping rows and steps into the answers of tablets and supervisors."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from services.dispatch.api import schemas
+from services.dispatch.domain import explanation
 from services.dispatch.domain.assignment import Status
+from services.dispatch.domain.explanation import Considered
 from services.dispatch.domain.guards import Wish, awaited, open_actions
-from services.dispatch.domain.matching import Considered
+from services.dispatch.domain.matching import Choice, Hold, Plan
 from services.dispatch.domain.silence import heard_recently
 from services.dispatch.step import Step
 
@@ -100,7 +103,7 @@ def queue_item(row: Mapping[Any, Any]) -> schemas.QueueItem:
     plain = {
         name: row[name]
         for name in (
-            "id", "status", "version", "priority", "neighborhood", "created_at", "may_offer", "may_depart", "offers", "unmatched",
+            "id", "status", "version", "priority", "neighborhood", "created_at", "may_offer", "may_depart", "offers", "unmatched", "hold",
             "return_reason", "outcome",
         )
     }  # fmt: skip
@@ -116,7 +119,32 @@ def queue_item(row: Mapping[Any, Any]) -> schemas.QueueItem:
 
 def candidate(one: Considered) -> schemas.CandidateView:
     """Return a team considered."""
-    return schemas.CandidateView(**asdict(one))
+    return schemas.CandidateView(**one._asdict())
+
+
+def ranked(considered: Sequence[Considered], as_of: datetime) -> schemas.Candidates:
+    """Return the teams for a call about which a round has nothing to decide."""
+    items = [candidate(one) for one in considered]
+    return schemas.Candidates(as_of=as_of, decision=None, team_id=None, words=None, items=items)
+
+
+def candidates(plan: Plan, incident_id: UUID, as_of: datetime) -> schemas.Candidates:
+    """Return what a round would decide for a waiting call, and every team with it."""
+    board = plan.board
+    row = next(place for place, call in enumerate(board.calls) if call.id == incident_id)
+    served: tuple[Choice | Hold, ...] = (*plan.choices, *plan.holds)
+    found = next((one for one in served if one.incident_id == incident_id), None)
+    column = None if found is None else plan.place_of(incident_id, found.team.id)[1]
+    why = explanation.explain(board, row, column, len(board.teams))
+    items = [candidate(one) for one in explanation.in_full(board, row, why)]
+    if found is None or column is None:
+        words = "No team can be sent, and none is worth waiting for."
+        return schemas.Candidates(as_of=as_of, decision="nobody", team_id=None, words=words, items=items)
+    if isinstance(found, Hold):
+        words = explanation.hold_words(board, row, column)
+        return schemas.Candidates(as_of=as_of, decision="hold", team_id=found.team.id, words=words, items=items)
+    words = f"{found.team.name}: {items[0].words}"
+    return schemas.Candidates(as_of=as_of, decision="send", team_id=found.team.id, words=words, items=items)
 
 
 def detail(row: Mapping[Any, Any], history: list[Mapping[Any, Any]]) -> schemas.AssignmentDetail:

@@ -15,7 +15,7 @@ from services.dispatch.commands import recalls
 from services.dispatch.desk import Desk
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
-from services.dispatch.domain.matching import Team
+from services.dispatch.domain.pool import Team
 from services.dispatch.facts import team_as_stored
 from services.dispatch.step import Step
 from shared.db import Database, Unit
@@ -38,7 +38,7 @@ async def commit(
     """
     assignment_id = uuid7()
     best: Mapping[str, Any] = next((one for one in choice.get("considered", ()) if one["team_id"] == str(team.id)), {})
-    step = desk.step(case, actor).incident(incidents.Action.COMMIT)
+    step = desk.step(case, actor).incident(incidents.Action.COMMIT, hold=None)
     step.events.insert(0, {
         "n": 1, "machine": "assignment", "action": "hold", "before": None, "after": assignments.Status.HOLDING.value,
         "reason": choice.get("reason"), "assignment_id": assignment_id, "data": {"team_id": team.id},

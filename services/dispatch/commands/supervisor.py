@@ -1,6 +1,6 @@
 """What a supervisor does by hand: call a team off, and send one. Safety rules hold for supervisors too."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,10 @@ from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
 from services.dispatch.domain import matching
 from services.dispatch.domain.assignment import IllegalTransition, legal_actions
+from services.dispatch.domain.explanation import Considered
 from services.dispatch.domain.guards import awaited, may_be_offered
 from services.dispatch.domain.incident import IncidentOver, ReturnReason
-from services.dispatch.domain.matching import Considered, Team, Waiting
+from services.dispatch.domain.pool import Team, Waiting
 from services.dispatch.domain.refusals import MayNotBeOffered, SafetyLinkDown, TeamNotEligible
 from shared.auth import Caller
 from shared.db import Unit
@@ -73,7 +74,7 @@ async def assign(unit: Unit, desk: Desk, chosen: ByHand, caller: Caller) -> UUID
         "reason": chosen.reason,
         "at": case.now,
         "considered": [
-            asdict(one) | {"team_id": str(one.team_id)} for one in chosen.considered if one.team_id == team.id
+            one._asdict() | {"team_id": str(one.team_id)} for one in chosen.considered if one.team_id == team.id
         ],
     }
     made = await offers.commit(unit, desk, case, team, choice, scheduled=chosen.scheduled, actor=caller.actor)

@@ -1,13 +1,18 @@
 """What matching never does, whatever calls and teams there are."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
-from services.dispatch.domain import matching
-from services.dispatch.domain.matching import Place, Policy, Team, Waiting
+from services.dispatch.domain import costs, explanation, matching
+from services.dispatch.domain.matching import Choice, Hold
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import Busy, Place, Team, Waiting
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DISCIPLINES = ("mediator", "interrupter", "restorative_justice")
@@ -20,6 +25,7 @@ def ids(first: int) -> st.SearchStrategy[UUID]:
     return st.integers(first, first + 30).map(lambda n: UUID(int=n))
 
 
+busy = st.builds(Busy, st.integers(1, 90).map(lambda n: NOW + timedelta(minutes=n)), places)
 teams = st.builds(
     Team,
     id=ids(1),
@@ -32,6 +38,8 @@ teams = st.builds(
     crew=st.integers(0, 3),
     held=st.booleans(),
     busy_here=st.booleans(),
+).flatmap(
+    lambda team: st.builds(replace, st.just(team), busy=st.one_of(st.none(), busy) if team.busy_here else st.none())
 )
 calls = st.builds(
     Waiting,
@@ -55,23 +63,27 @@ rounds = st.tuples(
 def test_a_plan_keeps_the_promises(both: tuple[list[Waiting], list[Team]]) -> None:
     waiting, everybody = both
     plan = matching.decide(waiting, everybody, None, Policy(), NOW)
-    sent = [choice.team.id for choice in plan.choices]
-    served = [choice.incident_id for choice in plan.choices]
+    served_by: list[Choice | Hold] = [*plan.choices, *plan.holds]
+    sent = [one.team.id for one in served_by]
+    served = [one.incident_id for one in served_by]
     assert len(set(sent)) == len(sent), "no team twice"
     assert len(set(served)) == len(served), "no call twice"
     assert {*served, *(one.incident_id for one in plan.unmatched)} == {call.id for call in waiting}, "no call forgotten"
     by_id = {call.id: call for call in waiting}
-    for choice in plan.choices:
-        call, team = by_id[choice.incident_id], choice.team
+    for one in served_by:
+        call, team = by_id[one.incident_id], one.team
         assert matching.why_not(call, team, Policy(), NOW) is None
         assert team.disciplines & {*call.disciplines}
         assert all(language in team.languages for language in call.required_languages)
         assert {*(call.catchment or (call.neighborhood,))} & {*team.catchment}
         assert team.id not in call.refused_by
-        assert team.offerable
-        assert not team.held
-        assert not team.busy_here
+        assert not team.absent
         assert team.crew >= team.minimum_crew
+        if isinstance(one, Hold):
+            assert team.busy is not None, "a call is only kept for a team whose work is expected to end"
+        else:
+            assert not team.held
+            assert not team.busy_here
 
 
 @given(rounds)
@@ -85,7 +97,7 @@ def test_the_order_of_the_input_does_not_matter(both: tuple[list[Waiting], list[
 def test_every_team_is_explained_for_every_choice(both: tuple[list[Waiting], list[Team]]) -> None:
     waiting, everybody = both
     for call in waiting:
-        considered = matching.consider(call, everybody, None, Policy(), NOW)
+        considered = explanation.consider(call, everybody, None, Policy(), NOW)
         assert {one.team_id for one in considered} == {team.id for team in everybody}
         assert all((one.rank is None) == (one.excluded_by is not None) for one in considered)
         assert all(one.words for one in considered)
@@ -94,14 +106,29 @@ def test_every_team_is_explained_for_every_choice(both: tuple[list[Waiting], lis
 
 
 @given(rounds)
-def test_a_call_waits_only_if_nobody_fits_it_any_more(both: tuple[list[Waiting], list[Team]]) -> None:
+def test_a_call_gets_nobody_only_if_everybody_who_fits_it_serves_another(
+    both: tuple[list[Waiting], list[Team]],
+) -> None:
     waiting, everybody = both
     plan = matching.decide(waiting, everybody, None, Policy(), NOW)
-    taken = {choice.team.id for choice in plan.choices}
-    by_id = {call.id: call for call in waiting}
+    served_by: list[Choice | Hold] = [*plan.choices, *plan.holds]
+    served = {one.team.id for one in served_by}
+    board = plan.board
     for incident_id, _ in plan.unmatched:
-        for team in everybody:
-            assert (
-                team.id in taken
-                or matching.why_not(by_id[incident_id], team, Policy(), NOW, timedelta(hours=9)) is not None
-            )
+        row = next(place for place, call in enumerate(board.calls) if call.id == incident_id)
+        fitting = {team.id for team, code in zip(board.teams, board.codes[row], strict=True) if code == 0}
+        assert fitting <= served
+
+
+@given(rounds)
+def test_no_other_assignment_serves_more_calls_or_as_many_for_less(both: tuple[list[Waiting], list[Team]]) -> None:
+    """Against the plain solver on the whole table: what `solve` leaves out or takes off changes nothing."""
+    plan = matching.decide(*both, None, Policy(), NOW)
+    board = plan.board
+    price = np.where(board.codes == 0, board.cost, costs.FORBIDDEN)
+    rows, columns = linear_sum_assignment(price)
+    best = price[rows, columns]
+    served_by: list[Choice | Hold] = [*plan.choices, *plan.holds]
+    ours = [int(price[plan.place_of(one.incident_id, one.team.id)]) for one in served_by]
+    assert len(ours) == (best < costs.FORBIDDEN).sum()
+    assert sum(ours) == best[best < costs.FORBIDDEN].sum()

@@ -16,7 +16,8 @@ from services.dispatch.commands.actions import CrewReport
 from services.dispatch.desk import Desk
 from services.dispatch.domain.assignment import CREW_ACTIONS, LIVE, Action
 from services.dispatch.domain.deadlines import Durations
-from services.dispatch.domain.matching import Policy, Team
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import Team
 from services.dispatch.effects import Effects
 from services.dispatch.roster import Roster
 from services.dispatch.tablets import LastSeen

@@ -5,16 +5,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 
-from services.dispatch.domain import matching
+from services.dispatch.domain import explanation, matching, travel
 from services.dispatch.domain.incident import ReturnReason
-from services.dispatch.domain.matching import DoNotSend, Place, Policy, Position, Team, Waiting
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import DoNotSend, Place, Position, Team, Waiting
+from services.dispatch.domain.travel import TravelTimes
 
 NOW = datetime(2026, 11, 24, 2, tzinfo=UTC)
 POLICY = Policy()
 HERE = Place(34.0443, -118.2106)
 FAR = Place(34.25, -118.5)
+NEAR = Place(34.0443, -118.2046)
+NEXT_TOWN = Place(34.0443, -118.1836)
 
 
 def uid(n: int) -> UUID:
@@ -112,25 +117,24 @@ def chosen(plan: matching.Plan) -> dict[int, int]:
 def test_the_nearest_is_sent() -> None:
     plan = matching.decide([call()], [team(1, base=FAR), team(2)], None, POLICY, NOW)
     assert chosen(plan) == {100: 2}
-    assert [one.rank for one in plan.choices[0].considered] == [1, 2]
 
 
-def test_the_first_discipline_that_has_a_team_wins_over_distance() -> None:
+def test_the_plans_first_discipline_is_sent_unless_it_is_much_farther() -> None:
     wanted = call(disciplines=("interrupter", "mediator"))
-    teams = [team(1), team(2, base=FAR, disciplines=frozenset({"interrupter"}))]
+    teams = [team(1), team(2, base=NEXT_TOWN, disciplines=frozenset({"interrupter"}))]
     assert chosen(matching.decide([wanted], teams, None, POLICY, NOW)) == {100: 2}
     assert chosen(matching.decide([wanted], teams[:1], None, POLICY, NOW)) == {100: 1}
 
 
-def test_a_preferred_language_wins_over_distance_but_excludes_nobody() -> None:
+def test_a_preferred_language_wins_over_a_little_distance_and_excludes_nobody() -> None:
     wanted = call(preferred_languages=("ko",))
-    teams = [team(1), team(2, base=FAR, languages=("ko",))]
+    teams = [team(1), team(2, base=NEAR, languages=("ko",))]
     assert chosen(matching.decide([wanted], teams, None, POLICY, NOW)) == {100: 2}
     assert chosen(matching.decide([wanted], teams[:1], None, POLICY, NOW)) == {100: 1}
 
 
 def test_the_more_urgent_call_is_served_first_then_the_older_one() -> None:
-    old, urgent = call(100, since=NOW - timedelta(hours=1)), call(101, priority=1)
+    old, urgent = call(100, since=NOW - timedelta(minutes=20)), call(101, priority=1)
     plan = matching.decide([old, urgent], [team()], None, POLICY, NOW)
     assert chosen(plan) == {101: 1}
     assert plan.unmatched == ((uid(100), ReturnReason.ALL_TEAMS_BUSY),)
@@ -155,25 +159,26 @@ def test_a_fresh_position_is_used_and_a_stale_or_future_one_is_not() -> None:
     for at, source in (
         (NOW - timedelta(minutes=1), "position"),
         (NOW - timedelta(minutes=11), "base"),
-        (NOW + timedelta(seconds=1), "base"),
+        (NOW + timedelta(seconds=61), "base"),
         (None, "base"),
     ):  # fmt: skip
         moved = team(position=Position(FAR, at))
-        [one] = matching.consider(call(), [moved], None, POLICY, NOW)
+        [one] = explanation.consider(call(), [moved], None, POLICY, NOW)
         assert one.drive_from == source
 
 
 def test_a_team_or_a_call_without_a_place_is_ranked_last_and_not_excluded() -> None:
-    ranked = matching.consider(call(), [team(1, base=None), team(2, base=FAR)], None, POLICY, NOW)
+    ranked = explanation.consider(call(), [team(1, base=None), team(2, base=FAR)], None, POLICY, NOW)
     assert [(one.team_id.int, one.drive_s is None) for one in ranked] == [(2, False), (1, True)]
-    [one] = matching.consider(call(place=None), [team()], None, POLICY, NOW)
+    [one] = explanation.consider(call(place=None), [team()], None, POLICY, NOW)
     assert (one.rank, one.drive_s) == (1, None)
 
 
 def test_a_known_travel_time_wins_over_the_estimate() -> None:
-    known = {(uid(100), uid(1)): timedelta(minutes=3)}
-    [one] = matching.consider(call(), [team(base=FAR)], known, POLICY, NOW)
-    assert (one.drive_s, one.drive_from) == (180, "routed")
+    known = TravelTimes("osrm", {uid(100): 0}, {uid(1): 0}, np.array([[180.0]]))
+    near, unknown = explanation.consider(call(), [team(base=FAR), team(2, base=FAR)], known, POLICY, NOW)
+    assert (near.drive_s, near.drive_from) == (180, "osrm")
+    assert (unknown.drive_from, unknown.drive_s is not None) == ("base", True)
 
 
 @pytest.mark.parametrize(
@@ -195,4 +200,4 @@ def test_why_nobody_goes(teams: list[Team], reason: ReturnReason) -> None:
 
 def test_a_known_distance() -> None:
     city_hall, santa_monica = Place(34.0537, -118.2428), Place(34.0100, -118.4962)
-    assert matching.distance_m(city_hall, santa_monica) == pytest.approx(23_850, rel=0.01)
+    assert travel.distance_m(city_hall, santa_monica) == pytest.approx(23_850, rel=0.01)

@@ -7,8 +7,8 @@ from alembic import op
 
 from migrations.grants import grant_state
 
-revision: str = "dispatch_0002"
-down_revision: str | Sequence[str] | None = "dispatch_0001"
+revision: str = "dispatch_0003"
+down_revision: str | Sequence[str] | None = "dispatch_0002"
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 

@@ -1,0 +1,1 @@
+"""Measurements that an operator or a city can repeat; nothing here runs in a service."""

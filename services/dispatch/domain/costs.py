@@ -1,0 +1,186 @@
+"""What each pair of a call and a team costs, in whole seconds: docs/matching.md has the formula.
+
+`board` puts everything that a round knows of its pairs into tables of calls × teams; deciding and explaining both read them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from services.dispatch.domain import masks, travel
+from services.dispatch.domain.masks import Codes, Flags, Timing
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import Team, Waiting
+from services.dispatch.domain.travel import Numbers, Start, TravelTimes
+
+Seconds = npt.NDArray[np.int64]
+FORBIDDEN: Final = 10**11
+"""Beyond any sum of costs, so that the number of calls served comes before what it costs; 1,000 of them stay exact in a float."""
+URGENT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All that a round knows of its calls (rows) and teams (columns), both sorted by id."""
+
+    calls: tuple[Waiting, ...]
+    teams: tuple[Team, ...]
+    codes: Codes
+    """The rule that forbids the pair, 0 where none does."""
+    drive_s: Numbers
+    routed: Flags
+    starts: tuple[Start, ...]
+    free_s: Numbers
+    """When each team is free, from now; 0 for one that is."""
+    waiting_cost: Seconds
+    driving_cost: Seconds
+    preference_cost: Seconds
+    language_cost: Seconds
+    place_cost: Seconds
+    fixed_cost: Seconds
+    """Of each call, whoever goes: its age and its urgency. It decides who is left over when teams are few."""
+    cost: Seconds
+    price: Seconds
+    """The cost, or FORBIDDEN where a rule forbids the pair."""
+    times_from: str
+    """Who gave the drives that are `routed`."""
+    fallback: str | None
+    """Why a routing server's drives are missing, where one was asked."""
+
+    @property
+    def parts(self) -> tuple[Seconds, ...]:
+        """What the cost of a pair is made of beside its call's fixed cost."""
+        return (
+            self.waiting_cost, self.driving_cost, self.preference_cost, self.language_cost, self.place_cost,
+        )  # fmt: skip
+
+    @property
+    def busy(self) -> Flags:
+        """Which teams have work."""
+        flags: Flags = self.free_s > 0
+        return flags
+
+
+def board(
+    waiting: Sequence[Waiting], teams: Sequence[Team], times: TravelTimes | None, policy: Policy, now: datetime
+) -> Board:
+    """Return the tables of a round."""
+    calls = tuple(sorted(waiting, key=lambda call: call.id.int))
+    teams = tuple(sorted(teams, key=lambda team: team.id.int))
+    shape = (len(calls), len(teams))
+    drives, routed, starts = travel.drives_s(calls, teams, times, policy, now)
+    free_s = np.array([_free_s(team, now) for team in teams], dtype=np.float64)
+    rules = masks.of_facts(calls, teams, now) | masks.of_sending(calls, teams, Timing(drives, free_s), policy, now)
+    counted = np.where(np.isnan(drives), policy.unknown_drive.total_seconds(), drives)
+    codes = masks.first_of(rules, shape)
+    _spare_urgent_calls(calls, codes, counted, free_s, policy)
+    weights = np.array([_weight(call, policy) for call in calls], dtype=np.float64)
+    parts = {
+        "waiting_cost": _whole(weights[:, None] * (free_s + counted)),
+        "driving_cost": _whole(policy.drive_price * counted),
+        "preference_cost": _preference(calls, teams, policy),
+        "language_cost": _languages(calls, teams, policy),
+        "place_cost": _place(calls, teams, policy),
+    }
+    fixed = _whole(np.array([-_weight(call, policy) * _age_s(call, now) - _bonus_s(call, policy) for call in calls]))
+    cost = sum(parts.values(), start=fixed[:, None])
+    price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
+    return Board(
+        calls=calls, teams=teams, codes=codes, drive_s=drives, routed=routed, starts=starts, free_s=free_s, fixed_cost=fixed,
+        cost=cost, price=price, times_from=times.source if times else "estimate", fallback=times.fallback if times else None, **parts,
+    )  # fmt: skip
+
+
+def _whole(values: Numbers) -> Seconds:
+    return np.rint(values).astype(np.int64)
+
+
+def _free_s(team: Team, now: datetime) -> float:
+    """Return in how many seconds a team is free; one that has work is never free now."""
+    if team.busy is None:
+        return 0.0
+    return float(max(1, round((team.busy.free_at - now).total_seconds())))
+
+
+def _weight(call: Waiting, policy: Policy) -> float:
+    weight = policy.weights.get(call.priority, policy.weights[2])
+    return weight * policy.equity.get(call.neighborhood or "", 1.0)
+
+
+def _age_s(call: Waiting, now: datetime) -> float:
+    return (now - call.since).total_seconds()
+
+
+def _bonus_s(call: Waiting, policy: Policy) -> float:
+    return policy.urgent_bonus.total_seconds() if call.priority == URGENT else 0.0
+
+
+def _spare_urgent_calls(
+    calls: Sequence[Waiting], codes: Codes, counted: Numbers, free_s: Numbers, policy: Policy
+) -> None:
+    """Forbid keeping a priority-1 call for a busy team that would not be there clearly sooner than the best free one."""
+    busy = free_s > 0
+    rows = np.array([place for place, call in enumerate(calls) if call.priority == URGENT], dtype=np.intp)
+    if not rows.size or not busy.any():
+        return
+    may = codes[rows] == masks.FREE_TO_GO
+    free_now = np.where(may & ~busy, counted[rows], np.inf).min(axis=1)
+    little = may & busy & (free_s + counted[rows] + policy.hold_saves.total_seconds() > free_now[:, None])
+    place = masks.RULES.index("hold_saves_little") + 1
+    codes[rows] = np.where(little, np.uint8(place), codes[rows])
+
+
+def _nothing(calls: Sequence[Waiting], teams: Sequence[Team]) -> Seconds:
+    return np.broadcast_to(np.int64(0), (len(calls), len(teams)))
+
+
+def _preference(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return the price of a discipline that the plan would rather not send, by how far down its list the team's best one is."""
+    if all(len(call.disciplines) < 2 for call in calls):
+        return _nothing(calls, teams)
+    last = max(len(call.disciplines) for call in calls)
+    best = np.full((len(calls), len(teams)), last, dtype=np.int64)
+    for name in {name for call in calls for name in call.disciplines}:
+        have = np.array([name in team.disciplines for team in teams], dtype=np.bool_)
+        place = np.array([call.disciplines.index(name) if name in call.disciplines else last for call in calls])
+        best = np.where(have[None, :], np.minimum(best, place[:, None]), best)
+    return best * int(policy.later_choice.total_seconds())
+
+
+def _languages(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    if not any(call.preferred_languages for call in calls):
+        return _nothing(calls, teams)
+    missing = masks.missing_languages(calls, teams, [call.preferred_languages for call in calls])
+    return missing.astype(np.int64) * int(policy.language_missing.total_seconds())
+
+
+def _place(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return what speaks against or for a team because of the neighborhood and the address."""
+    homes = {
+        name: place for place, name in enumerate(sorted({call.neighborhood for call in calls if call.neighborhood}))
+    }
+    cost = _nothing(calls, teams)
+    if homes:
+        at_home = masks.marks([[n for n, kind in team.catchment.items() if kind == "home"] for team in teams], homes).T
+        everywhere = np.ones(
+            (1, len(teams)), dtype=at_home.dtype
+        )  # a call whose neighborhood is not known is away for nobody
+        of_call = [homes[call.neighborhood] if call.neighborhood else len(homes) for call in calls]
+        away = (1 - np.concatenate((at_home, everywhere)))[of_call].astype(np.int64)
+        cost = away * int(policy.away_from_home.total_seconds())
+    if any(call.known_to for call in calls):
+        cost = cost - masks.known_there(calls, teams).astype(np.int64) * int(policy.known_there.total_seconds())
+    return cost
+
+
+def forbidding(call: Waiting, team: Team, policy: Policy, now: datetime) -> frozenset[str]:
+    """Return every rule that keeps one team from one call, whatever else there is."""
+    drives, _, _ = travel.drives_s([call], [team], None, policy, now)
+    free_s = np.array([_free_s(team, now)])
+    timing = Timing(drives, free_s)
+    rules = masks.of_facts([call], [team], now) | masks.of_sending([call], [team], timing, policy, now)
+    return frozenset(name for name, flags in rules.items() if flags.any())

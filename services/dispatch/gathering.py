@@ -1,0 +1,106 @@
+"""Who waits, who could go and how far it is: everything that a round of matching decides on, read together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from services.dispatch import facts, queries, routing
+from services.dispatch.desk import Desk
+from services.dispatch.domain import matching
+from services.dispatch.domain.assignment import Status
+from services.dispatch.domain.lookahead import Work, expected_free
+from services.dispatch.domain.matching import Plan
+from services.dispatch.domain.policy import Policy
+from services.dispatch.domain.pool import Busy, Team, Waiting
+from services.dispatch.domain.travel import TravelTimes
+from services.dispatch.peers import Teams
+from services.dispatch.roster import as_team
+from shared.db import Database
+from shared.messages.availability import Availability
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A round's input."""
+
+    now: datetime
+    rows: Mapping[UUID, Mapping[Any, Any]]
+    """The waiting incidents as they were read, by id."""
+    calls: tuple[Waiting, ...]
+    teams: tuple[Team, ...]
+    times: TravelTimes | None
+
+    def decide(self, policy: Policy) -> Plan:
+        """Return who goes where."""
+        return matching.decide(self.calls, self.teams, self.times, policy, self.now)
+
+
+async def snapshot(desk: Desk, peer: Teams) -> Availability:
+    """Return every team as the teams service knows it now, those with a silent tablet not offerable. Raises PeerSilentError."""
+    seen, _ = await peer.availability()
+    assert seen is not None, "nobody asked for changes only"
+    return desk.roster.take(seen)
+
+
+async def gather(db: Database, desk: Desk, seen: Availability) -> Gathered | None:
+    """Return what a round decides on; None when nobody waits who may be offered to anybody now."""
+    async with db.autocommit() as unit:
+        rows = await queries.waiting(unit.conn, desk.jurisdiction)
+        engaged = await queries.engaged(unit.conn, desk.jurisdiction)
+    if not rows:
+        return None
+    now = rows[0]["now"]
+    calls = tuple(call_of(row) for row in rows)
+    teams = everybody(seen, engaged, desk.policy, now)
+    times = await drives(desk, calls, teams, now)
+    return Gathered(now, {row["id"]: row for row in rows}, calls, teams, times)
+
+
+async def drives(desk: Desk, calls: Sequence[Waiting], teams: Sequence[Team], now: datetime) -> TravelTimes | None:
+    """Return the routing server's times for these, if the deployment has one."""
+    return await routing.travel_times(desk.router, calls, teams, desk.policy, now, within_s=desk.router_within_s)
+
+
+def everybody(
+    seen: Availability, engaged: queries.Engaged, policy: Policy, now: datetime, *, has_it: UUID | None = None
+) -> tuple[Team, ...]:
+    """Return all teams as matching reads them; the one that `has_it`, the call in question, is not busy with another."""
+    return tuple(
+        as_team(
+            team,
+            busy_here=team.team_id in engaged.work,
+            in_emergency=team.team_id in engaged.emergencies,
+            has_it=team.team_id == has_it,
+            busy=_busy(engaged.work.get(team.team_id), policy, now),
+        )
+        for team in seen.items
+    )
+
+
+def _busy(row: Mapping[Any, Any] | None, policy: Policy, now: datetime) -> Busy | None:
+    if row is None:
+        return None
+    work = Work(
+        status=Status(row["status"]),
+        discipline=row["discipline"],
+        place=facts.place_of(row["location"]),
+        arrived_at=row["arrived_at"],
+        eta=row["eta"],
+        drive=None if row["drive_s"] is None else timedelta(seconds=row["drive_s"]),
+        expected_clear_at=row["expected_clear_at"],
+    )
+    return expected_free(work, policy, now)
+
+
+def call_of(row: Mapping[Any, Any]) -> Waiting:
+    """Return a waiting incident as matching reads it."""
+    return facts.waiting(
+        row["id"],
+        row["facts"],
+        priority=row["priority"],
+        since=row["created_at"],
+        refused_by=frozenset(row["refused_by"]),
+        known_to=frozenset(row["known_to"]),
+    )
