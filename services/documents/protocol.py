@@ -177,4 +177,6 @@ _PRINCIPLES: Final = """
 5. A neighborhood's plan may add exclusions, hours and order of disciplines. It has no words that could make a call safe.
 6. A version is never edited. A new one has a date from which it decides, and the name of who approved it; every decision keeps the
    version that made it (`GET /v1/protocol/{version}`).
+7. While a call lives, every version that has decided it is asked again at each decision, and what any of them has against civilians stands:
+   the date of a file alone never makes a call safer. No call is decided by an older version than before.
 """

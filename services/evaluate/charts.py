@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-_WIDTH: Final = 720
-_LABELS: Final = 260
+_WIDTH: Final = 800
+_LABELS: Final = 270
+_WORDS: Final = 240
 _ROW: Final = 20
 _COLORS: Final = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5", "#b7791f", "#718096")
 
@@ -22,7 +23,7 @@ class Bar(NamedTuple):
 
 def bars(title: str, rows: Sequence[Bar]) -> str:
     """Return a chart of horizontal bars; the same text is read out to those who cannot see it."""
-    room = _WIDTH - _LABELS - 170
+    room = _WIDTH - _LABELS - _WORDS
     parts = [_head(title, len(rows) * _ROW + 8, "; ".join(f"{bar.label}: {bar.words}" for bar in rows))]
     for number, bar in enumerate(rows):
         top = number * _ROW + 4
@@ -41,7 +42,7 @@ def bars(title: str, rows: Sequence[Bar]) -> str:
 
 def stacked(title: str, table: Mapping[str, Mapping[str, int]], names: Sequence[str]) -> str:
     """Return one bar for each row of a table, divided by `names`; as long as the row is frequent."""
-    room = _WIDTH - _LABELS - 170
+    room = _WIDTH - _LABELS - _WORDS
     most = max((sum(cells.values()) for cells in table.values()), default=1) or 1
     said = "; ".join(f"{row}: {_counts(cells, names)}" for row, cells in table.items())
     parts = [_head(title, len(table) * _ROW + 8, said)]

@@ -75,7 +75,7 @@ def _section(name: str, cases: Sequence[Case], versions: Sequence[Version], watc
 
 def _watch(notes: Console) -> Watch:
     def watch(cases: Sequence[Case], what: str) -> Iterable[Case]:
-        return track(cases, description=what, console=notes, transient=True)
+        return track(cases, description=what, console=notes, transient=True, disable=not notes.is_terminal)
 
     return watch
 

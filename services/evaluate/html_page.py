@@ -94,7 +94,7 @@ def _column(report: Report, column: Column) -> str:
         late = report.delay(column)
         parts.append(f'<p class="dim">Protocol digest <code>{column.digest}</code>, digest of all decisions '
                      f"<code>{column.decisions_digest()}</code></p>")  # fmt: skip
-        parts.append(f"<p>Decision time: {escape(seconds(column.decision_time))}</p>")
+        parts.append(f"<p>Processor time of a decision: {escape(seconds(column.decision_time))}</p>")
         parts.extend(f"<p>{escape(line)}</p>" for line in (*delay_words(late), DELAY_MEANS))
     for title, of in (("Verdict", by_verdict), ("Disposition", by_disposition), ("Discipline", by_discipline)):
         parts.append(_confusion(title, confusion(column.outcomes, of)))

@@ -81,12 +81,13 @@ def _column(report: Report, column: Column, *, alone: bool) -> Iterable[str]:
     if not alone:
         yield f"### Version `{column.version}`"
     if column.digest is not None:
-        yield f"Digest of all decisions: `{column.decisions_digest()}`. Decision time: {seconds(column.decision_time)}."
+        yield f"Digest of all decisions: `{column.decisions_digest()}`. Processor time of a decision: {seconds(column.decision_time)}."
         yield "\n".join(f"- {line}" for line in (*delay_words(report.delay(column)), DELAY_MEANS))
     for title, of in (("verdict", by_verdict), ("disposition", by_disposition), ("discipline", by_discipline)):
         yield from _confusion(title, confusion(column.outcomes, of))
     yield from _groups("language", groups(column.outcomes, lambda case: case.language))
-    yield from _groups("note or call type", groups(column.outcomes, lambda case: case.tag))
+    if column.measures.counted:  # a tag of unlabelled cases is somebody's wording
+        yield from _groups("note", groups(column.outcomes, lambda case: case.tag))
     rules = deciding_rules(column.outcomes)
     yield table(
         ("rule that decided", "times", "of calls labelled"),

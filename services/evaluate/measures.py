@@ -17,7 +17,7 @@ NONE: Final = "none"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one version decided of one case, and how long it thought."""
+    """What one version decided of one case, and how much processor time that took."""
 
     case: Case
     decision: Decision
@@ -217,7 +217,7 @@ class Delay:
 
     `waiting`: the call center does nothing before we return the call. A call found unsafe is returned in the answer; one in
     review is counted with the reviewer's whole time, though a reviewer may be quicker. `at_the_answer`: the call center
-    starts what the answer recommends at once, in parallel with the review. Both are computing time on this machine plus
+    starts what the answer recommends at once, in parallel with the review. Both are processor time on this machine plus
     that waiting; network and database are not in it. A false-safe would be found by the crew and is not in it either.
     """
 

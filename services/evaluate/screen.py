@@ -75,7 +75,7 @@ def _show_column(report: Report, column: Column, console: Console, *, brief: boo
         Text(f"\nVersion {column.version}", "bold"), Text(column.digest or "decisions as they were made", "dim")
     )
     if column.decision_time.count:
-        console.print(f"Decision time: {seconds(column.decision_time)}", highlight=False)
+        console.print(f"Processor time of a decision: {seconds(column.decision_time)}", highlight=False)
         for line in delay_words(report.delay(column)):
             console.print(line, highlight=False)
     _show_groups(column, console)

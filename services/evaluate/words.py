@@ -11,7 +11,7 @@ HONESTLY: Final = (
     "random; hand-made hard cases do not, so no rate here is a rate of real calls. Ambiguous cases count in no rate."
 )
 DELAY_MEANS: Final = (
-    "Counted: computing time on the machine of this run and, for a call in review, the reviewer's whole time. Not counted: network, "
+    "Counted: processor time on the machine of this run and, for a call in review, the reviewer's whole time. Not counted: network, "
     "database, and a call-taker's own time."
 )
 

@@ -132,7 +132,9 @@ class TabletAssignment(Answer):
     respond_by: Time | None
     act_by: Time | None
     alarm: str | None = Field(
-        description="The deadline that was missed, until the crew acts: `depart`, `arrive`, `check_in`, `read`, `away`, ..."
+        description="The deadline that was missed, until the crew acts: `depart`, `arrive`, `check_in`, `read`, `away`, ...; "
+        "else `review` while the crew is on its way or on scene and a person must look at the call again: new words are in the "
+        "briefing."
     )
     eta: Time | None
     depart_by: Time | None

@@ -49,7 +49,7 @@ def tablet_item(row: Mapping[Any, Any]) -> schemas.TabletAssignment:
     }  # fmt: skip
     return schemas.TabletAssignment(
         status=status.value,
-        alarm=row["watch"] if row["stage"] else None,
+        alarm=row["watch"] if row["stage"] else worse_news(wish, status),
         may_depart=not waits and status is not Status.WITHDRAWING,
         awaiting=waits,
         recall=recall(row),
@@ -57,6 +57,12 @@ def tablet_item(row: Mapping[Any, Any]) -> schemas.TabletAssignment:
         actions=[action.value for action in open_actions(status, wish, is_heard=is_heard)],
         **plain,
     )
+
+
+def worse_news(wish: Wish, status: Status) -> str | None:
+    """Return `review` for a crew on its way or with people whose call a person must look at again: it must notice now."""
+    moving = status in {Status.EN_ROUTE, Status.ON_SCENE}
+    return "review" if moving and "review" in awaited(wish) else None
 
 
 def recall(row: Mapping[Any, Any]) -> schemas.RecallView | None:

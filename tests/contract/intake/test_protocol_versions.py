@@ -13,6 +13,8 @@ import pytest
 import yaml
 from sqlalchemy.exc import IntegrityError
 
+from services.evaluate.stored import read_stored, sections
+from services.evaluate.versions import Version
 from services.intake.commands import replays, shadow
 from services.intake.commands.evidence import canonical, digest
 from services.intake.commands.protocol_files import ProtocolFileInvalid
@@ -218,3 +220,32 @@ async def test_readyz_says_when_the_version_on_trial_is_not_there(intake: Intake
     ready = (await intake.client.get("/readyz")).json()
     assert (ready["ready"], "of-tomorrow" in ready["degraded"]["shadow"]) == (True, True)
     assert (await intake.report(safe_report()))["status"] == "queued"
+
+
+# --- `commonground evaluate --stored`
+
+
+async def test_stored_calls_are_decided_again_and_compared_with_what_was_tried(
+    intake: Intake, database_dsns: Mapping[str, str]
+) -> None:
+    trial = await on_trial(intake, looser())
+    await intake.reviewer_reads_the_queue()
+    drunk = await intake.report(safe_report(call_type_code="390"))
+    await intake.report(dangerous_report())
+    await trial.keep()
+    body = {"decision": "return", "reason": "No.", "version": drunk["version"]}
+    await intake.post(
+        f"/v1/calls/{drunk['id']}/review", body, Role.REVIEWER
+    )  # a person's word: not for triage to repeat
+    stored = await read_stored(database_dsns["intake"], "los-angeles", limit=10)
+    every, tried = sections(stored, [Version.of(looser())], lambda cases, _: cases, what_if=False)
+    assert every.remarks == ("2 of 2 decisions come out of their rows again to the byte.",)
+    assert [column.version for column in every.columns] == ["as decided", "looser"]
+    for found in (every, tried):
+        [(one, two)] = found.differences()
+        assert (one.decision.verdict, two.decision.verdict) == ("review", "safe")
+    assert tried.name == "tried in shadow: looser"
+    assert (await read_stored(database_dsns["intake"], "los-angeles", limit=1)).decisions[0].decision[
+        "verdict"
+    ] == "unsafe"
+    assert (await read_stored(database_dsns["intake"], "elsewhere", limit=10)).decisions == ()

@@ -89,6 +89,31 @@ async def test_a_clearance_settles_what_stood_then_and_nothing_new(intake: Intak
     assert doubt["version"] > cleared["version"]
 
 
+async def test_a_clearance_names_what_it_clears_word_for_word_and_a_new_phrase_stands(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    await intake.reviewer_reads_the_queue()
+    path = f"/v1/calls/{call['id']}"
+    doubt = (await intake.post(f"{path}/updates", {"narrative": "RP says they are drunk."})).json()
+    first_deadline = doubt["review_by"]
+    doubt = (await intake.post(f"{path}/updates", {"narrative": "RP adds: it is about the parking space."})).json()
+    assert (doubt["status"], doubt["review_by"]) == ("in_review", first_deadline)  # more words give no more time
+    named = {
+        (reason["rule"], reason["reason"], (reason["quote"] or "").lower() or None)
+        for reason in doubt["decision"]["reasons"]
+        if reason["effect"] == "review"
+    }
+    cleared = await intake.post(f"{path}/review", civilian(doubt), Role.REVIEWER)
+    assert cleared.json()["status"] == "queued", cleared.text
+    [row] = await intake.rows("SELECT cleared, by, reason FROM intake.review")
+    assert {tuple(item) for item in row.cleared} == named
+    assert any(phrase == "drunk" for _, _, phrase in named)
+    assert (row.by, row.reason) == ("reviewer:test", "Called back.")
+    again = (await intake.post(f"{path}/updates", {"narrative": "RP says again they are drunk."})).json()
+    assert again["decision"]["verdict"] == "safe"
+    new = (await intake.post(f"{path}/updates", {"narrative": "RP says they had a few beers."})).json()
+    assert (new["status"], new["decision"]["verdict"]) == ("in_review", "review")
+
+
 async def test_a_final_call_is_not_reviewed(intake: Intake) -> None:
     call = await intake.report(safe_report(answers={**DENIED, "weapons": "yes"}))
     for body in (civilian(call), {"decision": "return", "reason": "x"}):
