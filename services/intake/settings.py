@@ -34,6 +34,8 @@ class Settings(BaseSettings):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "America/Los_Angeles"
     """The wall clock by which the plans' opening hours are meant."""
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
+    public_plans: bool = True
+    """Whether a browser is shown a plan's page without a token; contacts, notes for crews and places never to go to are left out."""
     review_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
     """How long a reviewer has before a call goes back (or a team is withdrawn)."""
     reviewer_silent_after: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)

@@ -282,10 +282,10 @@ async def test_files_are_checked_shown_applied_and_exported(intake: Intake) -> N
     exported = await texts(system, ["watts"])
     assert read_plan_text(exported["watts"], "watts.yaml").approved_by == "Example council of Watts, 2026-11-15"
     assert set(await texts(system, [])) == {"boyle-heights", "venice", "watts"}
-    call = await intake.report(safe_report())
+    call = await intake.report(safe_report(location={"neighborhood": "watts"}))  # open round the clock
     [row] = await intake.rows("SELECT facts FROM intake.wish")
-    assert (call["status"], row.facts["preferred_providers"]) == ("queued", ["Puente Vecinal"])
-    assert any(note.startswith("Bring in Example promotoras circle") for note in row.facts["briefing"]["notes"])
+    assert (call["status"], row.facts["preferred_providers"]) == ("queued", ["Cedar Street Peace Works"])
+    assert any(note.startswith("Bring in Example clergy line") for note in row.facts["briefing"]["notes"])
 
 
 async def test_names_that_the_system_does_not_know_are_told_with_their_lines(intake: Intake) -> None:
@@ -301,3 +301,25 @@ async def test_names_that_the_system_does_not_know_are_told_with_their_lines(int
         "a.yaml:5: /plan/preferred_providers/0: there is no such provider here: Nobody",
         "a.yaml:7: /plan/exclude/reasons/0: there is no such rule here: wepon",
     ]
+
+
+async def test_a_browser_is_shown_the_plan_without_a_token_and_a_program_is_not(intake: Intake) -> None:
+    await put(intake, {"summary": {"en": "Talk first.", "es": "Primero hablar."}, "notes": ["Gate code 4711."]})
+    browser = {"Accept": "text/html,*/*;q=0.8", "Accept-Language": "es-MX"}
+    page = await intake.client.get(PLAN, headers=browser)
+    assert (page.status_code, page.headers["content-language"]) == (200, "es")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "Primero hablar." in page.text
+    assert "Gate code" not in page.text
+    assert "Talk first." in (await intake.client.get(f"{PLAN}?lang=en", headers=browser)).text
+    with_token = await intake.get(PLAN, Role.SUPERVISOR, headers=browser)
+    assert "Gate code" in with_token.text
+    assert (await intake.client.get(PLAN)).status_code == 401
+    assert (await intake.client.get(PLAN, headers={**browser, "Authorization": "Bearer x"})).status_code == 401
+    assert (await intake.client.get("/v1/neighborhoods/atlantis/plan", headers=browser)).status_code == 404
+
+
+async def test_where_plans_are_not_public_a_browser_needs_a_token_too(fresh_database: pg.Clone, city: None) -> None:
+    async with running(fresh_database.login["intake"], FakeDispatch(), time_rate=0.001, public_plans=False) as closed:
+        assert (await closed.client.get(PLAN, headers={"Accept": "text/html"})).status_code == 401
