@@ -307,6 +307,17 @@ def _layer_option(given: str) -> tuple[str, str | None, Path]:
     return match[1], match[2], Path(match[3])
 
 
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def plans(context: typer.Context) -> None:
+    """Check, diff, apply and export public safety plans as files."""
+    from services.plans.command import app as run
+
+    run(context.args, prog_name="commonground plans")
+
+
 class Part(StrEnum):
     """What `openapi` can be asked for."""
 
@@ -363,12 +374,14 @@ def _mendable() -> tuple[type[Exception], ...]:
     from services.embedded_postgres import NoBinariesError, PostgresFailedError
     from services.embedded_postgres.account import UnsafePlaceError
     from services.launcher import CannotStartError, GivingUpError
+    from services.plans.command import PlansRefusedError
     from services.replay.endpoints import EndpointsInvalidError
     from services.starter_city.seed import SeedFailedError
 
     return (
         UsageError, WeakSecretError, AlreadyRunningError, NoBinariesError, PostgresFailedError, UnsafePlaceError,
         ChildFailedError, CannotStartError, GivingUpError, EndpointsInvalidError, SeedFailedError,
+        PlansRefusedError,
         asyncpg.PostgresError, asyncpg.InterfaceError, SQLAlchemyError, OSError, ValueError,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Plans that are being written, and the index by which the plan in force is found."""
+"""Plans that are being written, and the indexes by which the plan in force and a neighborhood's calls are found."""
 
 from collections.abc import Sequence
 
@@ -19,6 +19,7 @@ _JSON = JSONB(none_as_null=True)
 
 
 def upgrade() -> None:
+    op.create_index("call_of_neighborhood", "call", ["jurisdiction", "neighborhood", "reported_at"], schema=_SCHEMA)
     op.add_column("plan", sa.Column("draft_id", sa.Uuid(), nullable=True), schema=_SCHEMA)
     op.create_index("plan_in_force", "plan", ["slug", "effective_from", "version"], schema=_SCHEMA)
     op.create_table(
@@ -64,3 +65,4 @@ def downgrade() -> None:
     op.drop_table("plan_draft", schema=_SCHEMA)
     op.drop_index("plan_in_force", table_name="plan", schema=_SCHEMA)
     op.drop_column("plan", "draft_id", schema=_SCHEMA)
+    op.drop_index("call_of_neighborhood", table_name="call", schema=_SCHEMA)

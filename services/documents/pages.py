@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from services import openapi_files
-from services.documents import monitoring, problems, protocol, rules, settings, states
+from services.documents import monitoring, plan_schema, problems, protocol, rules, settings, states
 from services.migrate import ROOT
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
@@ -15,6 +15,7 @@ PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "docs/settings.md": settings.page,
     "docs/monitoring.md": monitoring.page,
     "docs/protocol.md": protocol.page,
+    "docs/plan.schema.json": plan_schema.page,
 }
 
 

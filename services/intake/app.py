@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 from services.intake import sweeps
-from services.intake.api import actions, calls, feed, history, inward, places, plans, triage, updates
+from services.intake.api import actions, calls, feed, history, inward, outcomes, places, plans, triage, updates
 from services.intake.api.problems import PROBLEMS
 from services.intake.commands.desk import Desk
 from services.intake.commands.maps import Maps
@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastA
     )  # fmt: skip
     app.state.token_secret = settings.token_secret.get_secret_value()
     app.state.idempotency_table = idempotency_key
-    routers = (inward, calls, updates, actions, feed, history, triage, places, plans)
+    routers = (inward, calls, updates, actions, feed, history, triage, places, plans, outcomes)
     for router in (*(module.router for module in routers), alerts.alerts_router(alert)):
         app.include_router(router)
     app.include_router(health.health_router(*_checks(app)))

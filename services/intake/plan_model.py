@@ -241,7 +241,7 @@ def read_body(body: Any) -> PlanBody:
         read = PlanBody.model_validate(body)
     except ValidationError as error:
         faults = {
-            Fault(_pointer(e["loc"]), _problem(e)) for e in error.errors(include_url=False, include_context=False)
+            Fault(pointer_of(e["loc"]), problem_of(e)) for e in error.errors(include_url=False, include_context=False)
         }
         raise PlanInvalid(tuple(sorted(faults))) from error
     if faults_found := tuple(_contradictions(read)):
@@ -309,13 +309,14 @@ def _more_notes(body: PlanBody) -> Iterator[str]:
         yield f"Refer for {told(referral.for_)}: {referral.name} ({referral.contact})"
 
 
-def _pointer(loc: tuple[str | int, ...]) -> str:
+def pointer_of(loc: tuple[str | int, ...]) -> str:
     """Return the JSON pointer of Pydantic's location: without its marks for keys and the branches of unions."""
     parts = [part for part in loc if part not in ("[key]", "BothLanguages", "constrained-str") and "[" not in str(part)]
     return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)
 
 
-def _problem(error: Any) -> str:
+def problem_of(error: Any) -> str:
+    """Return what is wrong, from one of Pydantic's errors."""
     if error["type"] != "extra_forbidden":
         return str(error["msg"])
     return _WIDENS if str(error["loc"][-1]).lower() in WIDENING else "is not a field of a plan"

@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     shadow_protocol: str | None = None
     """A version of the protocol to try on live calls beside the one in force, without effect: it must be registered."""
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
+    public_plans: bool = True
+    """Whether a browser is shown a plan's page without a token; contacts, notes for crews and places never to go to are left out."""
     review_within: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)
     """How long a reviewer has before a call goes back (or a team is withdrawn)."""
     reviewer_silent_after: Annotated[timedelta, Field(gt=timedelta(0))] = timedelta(seconds=60)

@@ -110,6 +110,7 @@ call: Final = Table(
         name="call_returned_is_taken_or_asked_for",
     ),
     Index("call_by_age", "jurisdiction", "id"),
+    Index("call_of_neighborhood", "jurisdiction", "neighborhood", "reported_at"),
     Index("call_review_open", "jurisdiction", "review_by", postgresql_where=text("review_by IS NOT NULL")),
     Index("call_own_deadline", "jurisdiction", "act_by", postgresql_where=text("act_by IS NOT NULL")),
     Index(

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.api.plan_pages import PAGE_ANSWER, PageReader, language_of, page_of, wants_page
 from services.intake.api.refs import TheDesk
 from services.intake.api.schemas.plans import (
     DraftActionRequest,
@@ -25,6 +26,7 @@ from services.intake.commands.plan_drafts import DraftWord, act_on_draft, begin_
 from services.intake.commands.plans import NewPlan, enter_plan
 from services.intake.domain.plan_draft import differences
 from services.intake.plan_model import PlanBody, plan_body
+from services.intake.plan_page_words import Language
 from services.intake.queries import plans
 from services.intake.store.plans import Draft, PlanVersion
 from shared.auth import Caller, Role, allow
@@ -43,15 +45,29 @@ Slug = Annotated[str, Path(max_length=80, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", e
 Version = Annotated[int, Query(ge=0, le=2**31 - 1)]
 
 
-@router.get("/{slug}/plan", summary="The public safety plan in force", responses=answers(404))
-async def get_plan(request: Request, slug: Slug, desk: TheDesk, _caller: Anybody) -> PlanAnswer:
-    """Version 0 where the neighborhood has written none: every discipline, round the clock."""
+@router.get(
+    "/{slug}/plan", summary="The public safety plan in force", response_model=PlanAnswer,
+    responses=answers(404) | PAGE_ANSWER,
+)  # fmt: skip
+async def get_plan(
+    request: Request, slug: Slug, desk: TheDesk, caller: PageReader,
+    lang: Annotated[Language | None, Query(description="Of the page.")] = None,
+) -> Any:  # fmt: skip
+    """Version 0 where the neighborhood has written none: every discipline, round the clock.
+
+    For a browser (`Accept: text/html`) a page, in English or Spanish; it needs no token and then leaves out contacts, notes for
+    crews and places never to go to.
+    """
     db: Database = request.app.state.db
     async with db.autocommit() as unit:
         await _known(unit.conn, desk, slug)
         found = await plans.plan_in_force(unit.conn, slug)
         now = await plans.database_time(unit.conn)
-    return plan_answer(desk, found, now=now, in_force=found) if found else unwritten(slug)
+        answer = plan_answer(desk, found, now=now, in_force=found) if found else unwritten(slug)
+        if not wants_page(request.headers.get("accept")):
+            return answer
+        language = language_of(lang, request.headers.get("accept-language"))
+        return await page_of(unit.conn, desk, answer, language, caller)
 
 
 @router.get("/{slug}/plans", summary="Every version of the plan, the newest first", responses=answers(404))

@@ -1,0 +1,103 @@
+"""The words of a plan's page, in English and in Spanish."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+Language = Literal["en", "es"]
+
+WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
+    "title": ("Public safety plan", "Plan de seguridad pública"),
+    "other": ("Español", "English"),
+    "unwritten": (
+        "This neighborhood has not written a plan. The city's default plan is in force: every kind of team, round the clock.",
+        "Este vecindario no ha escrito un plan. Rige el plan general de la ciudad: todos los equipos, a toda hora.",
+    ),
+    "stricter": (
+        "A plan can only be stricter than the city's safety rules. No plan lets a team be sent into danger.",
+        "Un plan solo puede ser más estricto que las reglas de seguridad de la ciudad. Ningún plan permite enviar un equipo al peligro.",
+    ),
+    "overdue": (
+        "This plan was to be reviewed by {date}. It stays in force until there is a new one.",
+        "Este plan debía revisarse antes del {date}. Sigue vigente hasta que haya uno nuevo.",
+    ),
+    "version": ("Version", "Versión"),
+    "effective": ("In force from", "Vigente desde"),
+    "approved": ("Approved by", "Aprobado por"),
+    "published": ("Published", "Publicado"),
+    "review_by": ("To be reviewed by", "Por revisar antes del"),
+    "map": ("Map of {name}", "Mapa de {name}"),
+    "map_says": (
+        "The boundary of {name}. The bar is one kilometer long; north is up.",
+        "El límite de {name}. La barra mide un kilómetro; el norte está arriba.",
+    ),
+    "approximate": ("The boundary is approximate.", "El límite es aproximado."),
+    "wants": ("What this neighborhood wants", "Lo que quiere este vecindario"),
+    "who": ("Who comes", "Quién viene"),
+    "matter": ("The matter", "El asunto"),
+    "served_by": ("Who is sent, in this order", "A quién se envía, en este orden"),
+    "hours": ("Hours", "Horario"),
+    "outside": ("Outside the hours", "Fuera del horario"),
+    "mediator": ("Mediators", "Mediadores"),
+    "interrupter": ("Conflict interrupters", "Interruptores de conflictos"),
+    "restorative_justice": ("Restorative justice teams", "Equipos de justicia restaurativa"),
+    "for_mediator": ("People in a dispute", "Personas en disputa"),
+    "for_interrupter": ("Groups, young people, public places", "Grupos, jóvenes, lugares públicos"),
+    "for_restorative_justice": ("Harm that is over and can be repaired", "Daño pasado que puede repararse"),
+    "nobody": ("Nobody: the call center takes the call back", "Nadie: la central retoma la llamada"),
+    "always": ("Round the clock", "A toda hora"),
+    "never": ("Never", "Nunca"),
+    "providers": ("Asked first", "Se pregunta primero a"),
+    "not_sent": ("No civilian team is sent to", "No se envía un equipo civil a"),
+    "person_first": ("A person looks first at", "Una persona mira primero"),
+    "call_types": ("Call types", "Tipos de llamada"),
+    "relationships": ("Between people who are", "Entre personas que son"),
+    "reasons": ("Where these rules speak", "Donde hablan estas reglas"),
+    "how_soon": ("How soon", "Con qué rapidez"),
+    "priority": ("Priority", "Prioridad"),
+    "p1": ("1: people are in it now", "1: está ocurriendo ahora"),
+    "p2": ("2: calm now, or over", "2: en calma, o ya pasó"),
+    "p3": ("3: a scheduled meeting", "3: una reunión programada"),
+    "assign": ("A team has said yes within", "Un equipo acepta en"),
+    "arrive": ("It is to be there within", "Debe llegar en"),
+    "minutes": ("{n} minutes", "{n} minutos"),
+    "whole_hours": ("{n} hours", "{n} horas"),
+    "lang_en": ("English", "inglés"),
+    "lang_es": ("Spanish", "español"),
+    "lang_ko": ("Korean", "coreano"),
+    "lang_hy": ("Armenian", "armenio"),
+    "lang_fa": ("Persian", "persa"),
+    "lang_zh": ("Chinese", "chino"),
+    "lang_tl": ("Tagalog", "tagalo"),
+    "lang_vi": ("Vietnamese", "vietnamita"),
+    "languages": ("Languages", "Idiomas"),
+    "required": ("Every team speaks", "Todo equipo habla"),
+    "preferred": ("Better if it speaks", "Mejor si habla"),
+    "quiet": ("Quiet hours", "Horas de silencio"),
+    "meet": ("Places to meet", "Lugares de encuentro"),
+    "never_at": ("Places never to send a team", "Lugares a los que nunca se envía un equipo"),
+    "notes": ("Notes for the crew", "Notas para el equipo"),
+    "partners": ("Community partners", "Organizaciones aliadas"),
+    "partner": ("Partner", "Organización"),
+    "bring_in": ("Brought in", "Se la llama"),
+    "contact": ("Contact", "Contacto"),
+    "referrals": ("Where people are referred", "A dónde se deriva"),
+    "for": ("For", "Para"),
+    "goals": ("Goals", "Metas"),
+    "goal": ("Goal", "Meta"),
+    "baseline": ("Today", "Hoy"),
+    "target": ("Target", "Objetivo"),
+    "by": ("By", "Antes del"),
+    "consulted": ("Who was asked", "A quién se consultó"),
+    "on": ("On", "Fecha"),
+    "how": ("How", "Cómo"),
+    "authors": ("Written by", "Escrito por"),
+    "days": ("Mon,Tue,Wed,Thu,Fri,Sat,Sun", "lun,mar,mié,jue,vie,sáb,dom"),
+    "every_day": ("Every day", "Todos los días"),
+    "skip": ("Skip to the plan", "Ir al plan"),
+})  # fmt: skip
+
+
+def say(key: str, language: Language, **values: object) -> str:
+    """Return a phrase in one language."""
+    return WORDS[key][language == "es"].format(**values)
