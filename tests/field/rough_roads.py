@@ -45,11 +45,15 @@ class Road(httpx2.AsyncBaseTransport):
         if self._dead.is_set():
             raise httpx2.ConnectError("dead spot")
         passing = asyncio.ensure_future(self._whole(request))
+        passing.add_done_callback(
+            lambda task: task.cancelled() or task.exception()
+        )  # whatever becomes of it is no surprise
         dying = asyncio.ensure_future(self._dead.wait())
-        await asyncio.wait({passing, dying}, return_when=asyncio.FIRST_COMPLETED)
-        dying.cancel()
-        if not passing.done():
-            passing.add_done_callback(lambda task: task.cancelled() or task.exception())  # it may well arrive
+        try:
+            await asyncio.wait({passing, dying}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            dying.cancel()
+        if not passing.done():  # it may well arrive all the same
             self.loses["cut"] += 1
             raise httpx2.ReadError("dead spot")
         response = passing.result()
