@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from services.dispatch import routing, tables
-from services.dispatch.api import assignments, incidents, intake
+from services.dispatch.api import assignments, board, incidents, intake
 from services.dispatch.api.problems import PROBLEMS
 from services.dispatch.api.tablet_poll import TabletPoll
 from services.dispatch.desk import Desk
@@ -102,6 +102,7 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     app.include_router(intake.router)
     app.include_router(incidents.router)
     app.include_router(assignments.router)
+    app.include_router(board.router)
     app.include_router(alerts_router(tables.alert))
     needed = {"database": database_check(db, tables.SCHEMA, head(tables.SCHEMA))}
     app.include_router(health_router(needed, {"intake": _answers(peers.intake), "teams": _answers(peers.teams)}))

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from services.dispatch.domain.pool import Busy, DoNotSend, Place, Position, Team
 from services.dispatch.peers import Teams
-from services.dispatch.tablets import LastSeen, on_duty, without_silent
+from services.dispatch.tablets import SILENT, LastSeen, on_duty, without_silent
 from shared.messages.availability import Availability, TeamAvailability
 
 
@@ -36,10 +36,27 @@ class Roster:
         """Return the team as last seen."""
         return self._teams.get(team_id)
 
+    def everybody(self) -> list[TeamAvailability]:
+        """Return every team as last seen, by name."""
+        silent = self._seen.silent()  # a tablet may have fallen silent, or come back, since the snapshot was taken
+        teams = without_silent(Availability(items=[_heard(team) for team in self._teams.values()]), silent).items
+        return sorted(teams, key=lambda team: (team.team_name, team.team_id))
+
+    def tablet_age_s(self, team_id: UUID) -> float | None:
+        """Return how many seconds ago the team's tablet was seen; None: not known."""
+        return self._seen.age_s(team_id)
+
     def position(self, team_id: UUID) -> dict[str, Any] | None:
         """Return where the team was last seen, as JSON; None when that is not known."""
         team = self._teams.get(team_id)
         return None if team is None or team.position is None else team.position.model_dump(mode="json")
+
+
+def _heard(team: TeamAvailability) -> TeamAvailability:
+    if SILENT not in team.reasons:
+        return team
+    reasons = [reason for reason in team.reasons if reason != SILENT]
+    return team.model_copy(update={"offerable": not reasons, "reasons": reasons})
 
 
 def as_team(

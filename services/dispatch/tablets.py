@@ -4,13 +4,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from services.dispatch.effects import team_key
 from shared.messages.availability import Availability
 from shared.wake import Hub
 
-SEEN: str = "seen:"
+SILENT: Final = "tablet_silent"
+"""The reason why a team on duty whose tablet is not heard is not offerable."""
+SEEN: Final = "seen:"
 """The hub's key for a tablet that came back, in front of its team's id."""
 
 
@@ -139,7 +142,7 @@ def without_silent(snapshot: Availability, silent: set[UUID]) -> Availability:
     if not silent:
         return snapshot
     items = [
-        team.model_copy(update={"offerable": False, "reasons": [*team.reasons, "tablet_silent"]})
+        team.model_copy(update={"offerable": False, "reasons": [*team.reasons, SILENT]})
         if team.team_id in silent
         else team
         for team in snapshot.items

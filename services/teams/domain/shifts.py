@@ -72,6 +72,10 @@ class Plan:
     dated: tuple[Span, ...] = ()
     off: tuple[Span, ...] = ()
 
+    def __hash__(self) -> int:
+        """Return a hash of little: a snapshot looks up the cover of thousands of plans, and each is one shared object."""
+        return hash((len(self.weekly), self.dated[-1:], self.off[-1:], self.weekly[:1] and self.weekly[0].from_minute))
+
 
 def shift_at(plan: Plan, at: datetime) -> Span | None:
     """Return the unbroken cover around `at`, or None when the team is not on shift.

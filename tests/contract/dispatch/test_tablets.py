@@ -113,6 +113,8 @@ async def test_a_silent_tablet_is_offered_nothing_until_it_polls_again(world: Wo
     await watch.alert()
     kinds = [alert["kind"] for alert in (await world.get("/v1/alerts")).json()["items"]]
     assert kinds == ["tablet_silent"]
+    (shown,) = (await world.get("/v1/teams")).json()["items"]
+    assert (shown["status"], shown["unit_status"]["secondary"]) == ("tablet_silent", ["EquipmentIssues"])
     call_id = await world.wish()
 
     async def considered() -> Any:
@@ -123,6 +125,9 @@ async def test_a_silent_tablet_is_offered_nothing_until_it_polls_again(world: Wo
     assert (await world.progress(call_id))["status"] == "waiting"
     assert (await poll(world, team)).status_code == 200  # it is back
     await world.offered(team)
+    (shown,) = (await world.get("/v1/teams")).json()["items"]
+    assert (shown["status"], shown["incident_id"]) == ("offered", call_id)
+    assert shown["unit_status"] == {"primary": "ConditionallyAvailable", "secondary": ["Assigned"]}
 
     async def no_alert() -> bool:
         return not (await world.get("/v1/alerts")).json()["items"]
