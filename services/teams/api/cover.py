@@ -43,7 +43,7 @@ class TeamHours(Answer):
 class Hours(Answer):
     """Every team that is on duty now or on shift within the hours asked for."""
 
-    from_: Time = Field(serialization_alias="from")
+    from_: Annotated[Time, Field(alias="from", serialization_alias="from")]
     to: Time
     items: list[TeamHours]
     next: None = None
@@ -62,7 +62,7 @@ class GapView(Answer):
 class Gaps(Answer):
     """Missing cover, the soonest first."""
 
-    from_: Time = Field(serialization_alias="from")
+    from_: Annotated[Time, Field(alias="from", serialization_alias="from")]
     to: Time
     items: list[GapView]
     truncated: bool = Field(description="There are more: ask for less.")
