@@ -59,6 +59,7 @@ class Link:
         """What was applied and what was refused, newest last, for the crew."""
         self.settled: list[tuple[Press, str]] = []
         """Every press with what became of it: `applied`, `recalled`, or the refusal's type."""
+        self._sending: Press | None = None
         self._etag: str | None = None
         self._news = asyncio.Event()
         self._alarms: set[asyncio.Task[None]] = set()
@@ -128,7 +129,7 @@ class Link:
 
     def _take(self, items: list[Item]) -> None:
         self.items = items
-        self._say_void(self.presses.overtaken(items))
+        self._say_void(self.presses.overtaken(items, sending=self._sending))
         self._news.set()
         self._changed()
 
@@ -162,11 +163,14 @@ class Link:
         """Send the oldest press. False: it stays, and is tried again with the same key."""
         if not self.connected and (await self._read(None)).status != 200:
             return False  # after an outage the list comes first: a recall in it makes old presses void
+        self._say_void(self.presses.overtaken(self.items))
         if press not in self.presses:
             return True
         path = f"/v1/assignments/{press.assignment_id}/actions"
         headers = {"Idempotency-Key": press.key}
+        self._sending = press  # a list that comes meanwhile does not make it void: it may have been applied
         answer = await self._api.request("dispatch", "POST", path, token=self._token, json=press.body, headers=headers)
+        self._sending = None
         self._heard(answer)
         if answer.worth_trying_again or answer.status in (401, 403):
             return False

@@ -53,10 +53,14 @@ class Presses:
         self._waiting = [one for one in self._waiting if one.key != press.key]
         self._save()
 
-    def overtaken(self, items: list[Item]) -> list[tuple[Press, str]]:
-        """Take out and return what a list just read makes void, each with the reason."""
+    def overtaken(self, items: list[Item], *, sending: Press | None = None) -> list[tuple[Press, str]]:
+        """Take out and return what a list just read makes void, each with the reason. What is being sent gets its answer."""
         by_id = {item["id"]: item for item in items}
-        void = [(press, why) for press in self._waiting if (why := _void(press, by_id.get(press.assignment_id)))]
+        void = [
+            (press, why)
+            for press in self._waiting
+            if press != sending and (why := _void(press, by_id.get(press.assignment_id)))
+        ]
         for press, _ in void:
             self.answered(press)
         return void

@@ -9,15 +9,17 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx2
 from pydantic import SecretStr
 
 from services.embedded_postgres import EmbeddedPostgres
+from services.teams.api.snapshots import Snapshots
 from services.teams.app import create_app
 from services.teams.settings import Settings
 from shared.auth import Caller, Role, issue
+from shared.edge import Tagged
 from tests import pg
 
 _TEAMS: Final = """
@@ -60,6 +62,15 @@ def spread(name: str, ms: list[float]) -> None:
     print(f"{name}: min {min(ms):.2f}, p50 {cuts[9]:.2f}, p95 {cuts[18]:.2f} ms; load {load}", flush=True)
 
 
+class Forgetful(Snapshots):
+    """Reads the teams each time, as after a change."""
+
+    async def read(self, *args: Any, **how: Any) -> Tagged:
+        """Return a snapshot made from nothing."""
+        self._kept.clear()
+        return await super().read(*args, **how)
+
+
 async def _run(dsn: str, number: int) -> None:
     database = await pg.clone(dsn)
     async with pg.connected(database.admin) as admin:
@@ -75,7 +86,11 @@ async def _run(dsn: str, number: int) -> None:
         known = (await client.get("/v1/availability?all=true", headers=headers)).headers["ETag"]
         print(f"the first snapshot after a start: {(time.perf_counter() - since) * 1000:.0f} ms")
         spread("a liveness probe, as a floor", [await _floor(client) for _ in range(200)])
-        spread(f"{number} teams, whole", await times(client, headers, 25, 200))
+        spread(f"{number} teams, whole, nothing changed", await times(client, headers, 25, 200))
+        app.state.snapshots = Forgetful()
+        spread(f"{number} teams, whole, after a change", await times(client, headers, 25, 200))
+        app.state.snapshots = Snapshots()
+        await times(client, headers, 1, 200)
         spread(f"{number} teams, unchanged", await times(client, headers | {"If-None-Match": known}, 400, 304))
 
 

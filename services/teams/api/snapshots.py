@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from uuid import UUID
 
 from services.teams import queries
@@ -26,6 +27,8 @@ class Snapshot:
     until: datetime
     settles: bool
     """Some position is newer than what the tag counts: it counts from the next slice of ten seconds on."""
+    body: Callable[[], bytes] | None = None
+    """The body, which holds the positions of `news`."""
 
     def is_current(self, news: News) -> bool:
         """Say whether its tag is still the right one."""
@@ -51,13 +54,17 @@ class Snapshots:
         key = (scope.provider_id, everybody)
         news = await queries.read_news(unit.conn, scope.jurisdiction)
         kept = self._kept.get(key)
-        if kept is not None and kept.is_current(news) and knows(known, kept.tag):
-            return Tagged(_nothing_new, kept.tag)
+        if kept is not None and kept.is_current(news):
+            if knows(known, kept.tag):
+                return Tagged(_nothing_new, kept.tag)
+            if kept.body is not None and news.positions == kept.news.positions:
+                return Tagged(kept.body, kept.tag)
         # Counted before the teams are read: what is committed in between is read now, and read once more next time.
         teams = await queries.teams_in_service(unit.conn, scope)
         tagged = render([team for team in teams if everybody or team.standing.offerable])
-        self._kept[key] = Snapshot(tagged.tag, news, _until(teams), _settles(teams))
-        return tagged
+        body = cache(tagged.body)  # rendered when somebody needs it, and once
+        self._kept[key] = Snapshot(tagged.tag, news, _until(teams), _settles(teams), body)
+        return Tagged(body, tagged.tag)
 
 
 def _nothing_new() -> bytes:

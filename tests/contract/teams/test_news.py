@@ -1,7 +1,7 @@
 """The counter behind the availability's ETag: no order of commits hides a change, and who knows the tag costs no team row."""
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -117,3 +117,28 @@ def test_how_long_a_tag_is_the_right_one(change: Any, later_s: int, settles: boo
     kept = Snapshot('W/"a"', NOW, NOW.now + timedelta(seconds=60), settles)
     news = NOW._replace(now=NOW.now + timedelta(seconds=later_s), **change)
     assert kept.is_current(news) is current
+
+
+async def test_a_whole_snapshot_is_made_again_only_after_a_change_or_a_move(api: Api, app: Any) -> None:
+    team_id = await api.team_on_duty()
+    reads: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        reads.extend([statement] if "teams.shift_plan" in statement else [])
+
+    async def body() -> Any:
+        reads.clear()
+        (item,) = (await api.ok("GET", "/v1/availability?all=true", role=Role.SERVICE))["items"]
+        return item, len(reads)
+
+    await body()
+    event.listen(app.state.db.statements.sync_engine, "before_cursor_execute", note)
+    same, first = await body()
+    fix = {"lat_deg": 34.1, "lon_deg": -118.2, "at": datetime.now(UTC).isoformat()}
+    await api.ok("POST", f"/v1/teams/{team_id}/positions", json={"fixes": [fix]}, role=Role.TEAM, team_id=team_id)
+    moved, second = await body()
+    assert (same["position"], moved["position"]["lat_deg"], second) == (None, 34.1, 1)
+    await api.hold(team_id)
+    held, third = await body()
+    assert (held["reasons"], third) == (["held"], 1)
+    assert first <= 1  # none, unless ten seconds were over

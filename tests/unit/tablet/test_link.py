@@ -165,3 +165,12 @@ def test_only_a_withdrawal_makes_a_press_void_and_never_one_that_keeps_the_crew_
     void = presses.overtaken([{"id": "a1", "status": "withdrawing"}])
     assert [press.action for press, _ in void] == ["accept", "decline", "depart", "arrive", "check_in"]
     assert [press.action for press in presses] == ["clear", "escalate", "acknowledge_recall"]
+
+
+def test_a_press_that_is_being_sent_is_not_void_before_its_answer() -> None:
+    presses = Presses()
+    press = Press("a1", "depart", "2026-11-23T18:00:00Z")
+    presses.add(press)
+    withdrawn = [{"id": "a1", "status": "withdrawing"}]
+    assert presses.overtaken(withdrawn, sending=press) == []
+    assert presses.overtaken(withdrawn) == [(press, "recalled")]
