@@ -6,7 +6,8 @@ A phrase is words apart by blanks, in the plain notation of the protocol files:
     gun|pistol*     any of these                  $body        any word of the class `body`
     [a|the]         any of these, or nothing      _            any one word
     ..3             up to three words of any kind #            a number written in digits
-                                                  ?            a word that no phrase names
+    !pay|$kind      any word but these            ?            a word that no phrase names
+    .               here a comma, a bracket or the sentence ends (also `.|to|for`: that, or one of these)
 
 One entry of a file may hold several phrases, apart by " / ".
 
@@ -26,6 +27,8 @@ _WIDEST_GAP: Final = 6
 _NUMBER: Final = "#"
 _ANY: Final = "_"
 _UNKNOWN: Final = "?"
+_OTHER: Final = "!"
+_END: Final = "."
 _SHORTEST_UNKNOWN: Final = 3
 """Shorter ones are initials and slips."""
 
@@ -47,6 +50,9 @@ class Match(NamedTuple):
 class _Node:
     edges: dict[int, "_Node"] = field(default_factory=dict)
     any: "_Node | None" = None
+    others: dict[int, "_Node"] = field(default_factory=dict)
+    """By the symbol that the next word must not be."""
+    at_end: "_Node | None" = None
     gaps: dict[int, "_Node"] = field(default_factory=dict)
     owners: set[int] = field(default_factory=set)
 
@@ -68,7 +74,7 @@ class Lexicon:
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
-        if parts[0] == _ANY or parts[0].startswith("..") or parts[-1].startswith(".."):
+        if parts[0] in (_ANY, _END) or parts[0].startswith("..") or parts[-1].startswith("..") or parts[-1] == _OTHER:
             raise PhraseInvalid(f"{phrase!r} must begin and end with words")
         ends = [self._root]
         for part in parts:
@@ -88,6 +94,13 @@ class Lexicon:
             return [node.gaps.setdefault(int(width), _Node()) for node in ends]
         if part == _ANY:
             return [_any_of(node) for node in ends]
+        if part == _END:
+            return [_end_of(node) for node in ends]
+        if part.startswith(f"{_END}|"):
+            return [*map(_end_of, ends), *self._extended(ends, part[2:], phrase)]
+        if part.startswith(_OTHER):
+            symbol = self._symbol(part.removeprefix(_OTHER), phrase)
+            return [node.others.setdefault(symbol, _Node()) for node in ends]
         optional = part.startswith("[")
         if optional and not part.endswith("]"):
             raise PhraseInvalid(f"{phrase!r}: a bracket is not closed")
@@ -148,7 +161,8 @@ class Lexicon:
             if token.word not in cache:
                 cache[token.word] = self._symbols_of(token.word)
         symbols = [cache[token.word] for token in tokens]
-        search = _Search(symbols, _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT), self._in_one_breath)
+        plain = [token.word.isalpha() for token in tokens]
+        search = _Search(symbols, plain, _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT), self._in_one_breath)
         found: list[Match] = []
         for first in range(len(tokens)):
             best = search.longest_from(self._root, first)
@@ -160,6 +174,12 @@ def _any_of(node: _Node) -> _Node:
     if node.any is None:
         node.any = _Node()
     return node.any
+
+
+def _end_of(node: _Node) -> _Node:
+    if node.at_end is None:
+        node.at_end = _Node()
+    return node.at_end
 
 
 def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
@@ -174,11 +194,13 @@ class _Search:
     def __init__(
         self,
         symbols: Sequence[tuple[int, ...]],
+        plain: Sequence[bool],
         sentence_ends: Sequence[int],
         breath_ends: Sequence[int],
         in_one_breath: AbstractSet[int],
     ) -> None:
         self._symbols = symbols
+        self._plain = plain
         self._sentence_ends = sentence_ends
         self._breath_ends = breath_ends
         self._in_one_breath = in_one_breath
@@ -186,12 +208,14 @@ class _Search:
     def longest_from(self, root: _Node, first: int) -> dict[int, int]:
         """Return, by owner, the last token of its longest phrase that begins at `first`."""
         best: dict[int, int] = {}
-        if not self._symbols[first]:
+        if not self._symbols[first] and not (root.others and self._plain[first]):
             return best
         end, breath_end = self._sentence_ends[first], self._breath_ends[first]
         open_nodes = [(root, first)]
         while open_nodes:
             node, at = open_nodes.pop()
+            if node.at_end is not None and at == self._breath_ends[at - 1]:
+                open_nodes.append((node.at_end, at))
             for owner in node.owners:
                 if at <= breath_end or owner not in self._in_one_breath:
                     best[owner] = max(best.get(owner, 0), at - 1)
@@ -202,4 +226,6 @@ class _Search:
             if node.any is not None:
                 open_nodes.append((node.any, at + 1))
             open_nodes.extend((node.edges[s], at + 1) for s in self._symbols[at] if s in node.edges)
+            if self._plain[at]:
+                open_nodes.extend((beyond, at + 1) for s, beyond in node.others.items() if s not in self._symbols[at])
         return best

@@ -183,7 +183,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -225,6 +225,7 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         ask=read("ask", _Key.fact, None),
         fact=read("fact", _Key.fact, None),
         hides=read("hides", _Key.flag, otherwise=False),
+        yields=read("yields", _Key.flag, otherwise=False),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 

@@ -74,7 +74,9 @@ class _Reader:
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
         own, self.hidden = _Hidden(taken_back), _Hidden([*taken_back, *said_for_others])
         self.asserted = [
-            (match, rule) for match, rule in speaking if not (own if rule.hides else self.hidden).covers(match)
+            (match, rule)
+            for match, rule in speaking
+            if not (own if rule.hides else self.hidden).covers(_last_word(match) if rule.yields else match)
         ]
 
     def reading(self) -> Reading:
@@ -123,13 +125,14 @@ class _Reader:
         """Yield the sentences with fewer words that explain them than their length calls for."""
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
-        explaining |= {denial.span.first for denial in self.denials.hiding}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
+        denied = _Hidden(denial.span for denial in self.denials.hiding)
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
         for span in self._sentences():
-            length = span.last - span.first + 1
-            at = range(span.first, span.last + 1)
-            enough = sum(1 for word in at if word in explaining) * limits.words_per_explanation >= length
+            at = [word for word in range(span.first, span.last + 1) if not denied.covers_word(word)]
+            length = len(at)
+            explained = sum(1 for word in at if word in explaining) + (length <= span.last - span.first)
+            enough = explained * limits.words_per_explanation >= length
             if length >= limits.shortest_to_explain and not enough and speaking.isdisjoint(at):
                 yield span
 
@@ -172,3 +175,10 @@ class _Hidden:
 
     def covers(self, match: Match) -> bool:
         return self._furthest.get(match.first, -1) >= match.last
+
+    def covers_word(self, at: int) -> bool:
+        return at in self._furthest
+
+
+def _last_word(match: Match) -> Match:
+    return match._replace(first=match.last)
