@@ -20,6 +20,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from services.intake.domain.triage.misspelled import Misspelled
 from services.intake.domain.triage.text import Break, Token, spellings
 
 _LONGEST_PHRASE: Final = 12
@@ -60,8 +61,11 @@ class _Node:
 class Lexicon:
     """All phrases of a protocol in one automaton. Built once, then only read."""
 
-    def __init__(self, classes: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, classes: Mapping[str, Sequence[str]], everyday: AbstractSet[str] = frozenset()) -> None:
         self._classes = classes
+        self._everyday = everyday
+        """Words that are known although no phrase names them."""
+        self._misspelled = Misspelled(())
         self._root = _Node()
         self._symbols: dict[frozenset[str], int] = {}
         self._literals: dict[str, list[int]] = {}
@@ -134,15 +138,23 @@ class Lexicon:
             raise PhraseInvalid(f"{phrase!r}: {word!r} must be lower-case letters and digits without accents")
         return [word]
 
+    def learn_misspellings(self) -> None:
+        """Let an unknown word stand for a listed one that it is a letter away from. Call it when all is added."""
+        self._misspelled = Misspelled(self._literals)
+
     def knows(self, word: str) -> bool:
-        """True when some phrase names `word`."""
-        return bool(self._named(word))
+        """True when some phrase names `word`, or it is an everyday word."""
+        return word in self._everyday or bool(self._named(word))
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
         named = self._named(word)
         if named or not word.isalpha() or len(word) < _SHORTEST_UNKNOWN:
             return named
-        return tuple(self._literals.get(_UNKNOWN, ()))
+        unknown = tuple(self._literals.get(_UNKNOWN, ()))
+        if word in self._everyday:
+            return unknown
+        meant = (symbol for listed in self._misspelled.meant_by(word) for symbol in self._literals[listed])
+        return tuple(dict.fromkeys((*unknown, *meant)))
 
     def _named(self, word: str) -> tuple[int, ...]:
         found: list[int] = []

@@ -4,6 +4,7 @@ A phrase counts wherever it stands unless a denial, a figure of speech or a rule
 its words.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -13,6 +14,8 @@ from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Protocol, Role
 from services.intake.domain.triage.text import Break, Token, fold, tokenize
 
+_QUOTES: Final = frozenset('"“”„«»')
+_SHORTEST_SAID: Final = 2
 _UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "past_harm"})
 """Signals of what the call is about: a denial or a figure of speech around them changes nothing."""
 
@@ -59,6 +62,7 @@ class _Reader:
     """One text, its phrases and what hides them."""
 
     def __init__(self, text: str, protocol: Protocol, *, is_call_type: bool) -> None:
+        self.text = text
         self.protocol = protocol
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
@@ -122,19 +126,30 @@ class _Reader:
             yield int(digits[:9]), self.quote(match.first, match.last)
 
     def _unexplained(self) -> Iterator[Span]:
-        """Yield the sentences with fewer words that explain them than their length calls for."""
+        """Yield the sentences, and what is quoted, with fewer words that explain them than their length calls for."""
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
         denied = _Hidden(denial.span for denial in self.denials.hiding)
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
-        for span in self._sentences():
-            at = [word for word in range(span.first, span.last + 1) if not denied.covers_word(word)]
-            length = len(at)
-            explained = sum(1 for word in at if word in explaining) + (length <= span.last - span.first)
-            enough = explained * limits.words_per_explanation >= length
-            if length >= limits.shortest_to_explain and not enough and speaking.isdisjoint(at):
-                yield span
+
+        def unexplained(span: Span, shortest: int) -> bool:
+            words = [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+            explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
+            enough = explained * limits.words_per_explanation >= len(words)
+            return len(words) >= shortest and not enough and speaking.isdisjoint(words)
+
+        yield from (span for span in self._sentences() if unexplained(span, limits.shortest_to_explain))
+        yield from (span for span in self._said() if unexplained(span, _SHORTEST_SAID))
+
+    def _said(self) -> Iterator[Span]:
+        """Yield what is quoted, the words of somebody: they need an explanation of their own."""
+        marks = [at for at, character in enumerate(self.text) if character in _QUOTES]
+        starts = [token.start for token in self.tokens]
+        for opened, closed in zip(marks[::2], marks[1::2], strict=False):
+            first, beyond = bisect_right(starts, opened), bisect_left(starts, closed)
+            if first < beyond:
+                yield Span(first, beyond - 1)
 
     def _sentences(self) -> Iterator[Span]:
         first = 0
