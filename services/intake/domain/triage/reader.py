@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.denials import Denials, Found, Span
 from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Protocol, Role
-from services.intake.domain.triage.text import Break, Token, fold, tokenize
+from services.intake.domain.triage.text import Break, Token, tokenize
 
 _QUOTES: Final = frozenset('"“”„«»')
 _SHORTEST_SAID: Final = 2
@@ -87,7 +87,7 @@ class _Reader:
         words = [token.word for token in self.tokens if not token.word.isdigit()]
         known = {word for word in words if self.protocol.lexicon.knows(word)}
         return Reading(
-            findings=tuple(_distinct(self._findings())),
+            findings=tuple(self._distinct()),
             denied=self._denied(),
             signals=frozenset(self._signals()),
             people=tuple(self._numbers(Role.PEOPLE)),
@@ -99,13 +99,19 @@ class _Reader:
             unexplained=tuple(self.quote(*span) for span in self._unexplained()),
         )
 
-    def _findings(self) -> Iterator[Finding]:
-        for match, rule in self.asserted:
-            yield Finding(rule.id, self.quote(match.first, match.last))
-        for span in self.denials.excepted:
-            yield Finding("denial_with_exception", self.quote(*span))
-        for denial in self.denials.by_accused:
-            yield Finding("denied_by_accused", self.quote(*denial.span))
+    def _distinct(self) -> Iterator[Finding]:
+        """Yield each rule once for each different wording: the first time that it stands."""
+        seen: set[tuple[str, str]] = set()
+        for rule, span in self._findings():
+            key = (rule, " ".join(token.word for token in self.tokens[span.first : span.last + 1]))
+            if key not in seen:
+                seen.add(key)
+                yield Finding(rule, self.quote(*span))
+
+    def _findings(self) -> Iterator[tuple[str, Span]]:
+        yield from ((rule.id, Span(match.first, match.last)) for match, rule in self.asserted)
+        yield from (("denial_with_exception", span) for span in self.denials.excepted)
+        yield from (("denied_by_accused", denial.span) for denial in self.denials.by_accused)
 
     def _denied(self) -> Mapping[str, Words]:
         denied: dict[str, Words] = {}
@@ -157,16 +163,6 @@ class _Reader:
             if at == len(self.tokens) or self.tokens[at].before is Break.HARD:
                 yield Span(first, at - 1)
                 first = at
-
-
-def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield each rule once for each different wording: the first time that it stands."""
-    seen: set[tuple[str, str]] = set()
-    for finding in findings:
-        key = (finding.rule, fold(finding.words.quote))
-        if key not in seen:
-            seen.add(key)
-            yield finding
 
 
 class _Quoter:

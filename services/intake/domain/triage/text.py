@@ -4,6 +4,7 @@ Folding undoes what hides a word from a list: case, accents, full-width and look
 letters set apart ("k n i f e"). One pass, linear in the length of the text.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from enum import IntEnum
@@ -114,11 +115,14 @@ def _join(run: Sequence[Token]) -> Sequence[Token]:
     return [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
 
 
+_REPEATED: Final = re.compile(r"(.)\1\1")
 _LEET: Final = str.maketrans("013457", "oieast")
 
 
 def spellings(word: str) -> tuple[str, ...]:
     """Return `word` and the other words that it may be meant for: "kn1fe", "knifeee", "cuchiiillo"."""
+    if word.isalpha() and _REPEATED.search(word) is None:
+        return (word,)
     found = [word]
     if not word.isalpha() and not word.isdigit():
         found.append(word.translate(_LEET))
