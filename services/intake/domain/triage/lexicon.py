@@ -15,14 +15,13 @@ Phrases do not cross the end of a sentence; those of an owner added `in_one_brea
 either. Matching is linear in the length of the text: for each word the work is bounded by the phrases alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from itertools import count
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.misspelled import Misspelled
-from services.intake.domain.triage.text import Break, Token, spellings
+from services.intake.domain.triage.text import Token, spellings
+from services.intake.domain.triage.walk import Kind, Node, Walks
 
 _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
@@ -32,8 +31,6 @@ _UNKNOWN: Final = "?"
 _OTHER: Final = "!"
 _END: Final = "."
 _MOST_REMEMBERED: Final = 50_000
-_MOST_STEPS: Final = 400_000
-_KIND_BITS: Final = 24
 _SHORTEST_UNKNOWN: Final = 3
 """Shorter ones are initials and slips."""
 
@@ -51,32 +48,6 @@ class Match(NamedTuple):
     last: int
 
 
-@dataclass(slots=True, eq=False)
-class _Node:
-    number: int = field(default_factory=count().__next__)
-    edges: dict[int, "_Node"] = field(default_factory=dict)
-    any: "_Node | None" = None
-    others: dict[int, "_Node"] = field(default_factory=dict)
-    """By the symbol that the next word must not be."""
-    at_end: "_Node | None" = None
-    gaps: dict[int, "_Node"] = field(default_factory=dict)
-    owners: set[int] = field(default_factory=set)
-
-    @property
-    def goes_on(self) -> bool:
-        return bool(self.edges or self.others) or self.any is not None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Kind:
-    """What a word is to the phrases."""
-
-    number: int
-    symbols: frozenset[int]
-    plain: bool
-    """Letters only."""
-
-
 class Lexicon:
     """All phrases of a protocol in one automaton. Built once, then only read."""
 
@@ -85,10 +56,10 @@ class Lexicon:
         self._everyday = everyday
         """Words that are known although no phrase names them."""
         self._misspelled = Misspelled(())
-        self._kinds: dict[tuple[frozenset[int], bool], _Kind] = {}
-        self._remembered: dict[str, _Kind] = {}
-        self._steps = _Steps()
-        self._root = _Node()
+        self._kinds: dict[tuple[frozenset[int], bool], Kind] = {}
+        self._remembered: dict[str, Kind] = {}
+        self._walks = Walks()
+        self._root = Node()
         self._symbols: dict[frozenset[str], int] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
@@ -112,12 +83,12 @@ class Lexicon:
         if in_one_breath:
             self._in_one_breath.add(owner)
 
-    def _extended(self, ends: list[_Node], part: str, phrase: str) -> list[_Node]:
+    def _extended(self, ends: list[Node], part: str, phrase: str) -> list[Node]:
         if part.startswith(".."):
             width = part[2:]
             if not width.isdigit() or not 1 <= int(width) <= _WIDEST_GAP:
                 raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{_WIDEST_GAP}")
-            return [node.gaps.setdefault(int(width), _Node()) for node in ends]
+            return [node.gaps.setdefault(int(width), Node()) for node in ends]
         if part == _ANY:
             return [_any_of(node) for node in ends]
         if part == _END:
@@ -126,12 +97,12 @@ class Lexicon:
             return [*map(_end_of, ends), *self._extended(ends, part[2:], phrase)]
         if part.startswith(_OTHER):
             symbol = self._symbol(part.removeprefix(_OTHER), phrase)
-            return [node.others.setdefault(symbol, _Node()) for node in ends]
+            return [node.others.setdefault(symbol, Node()) for node in ends]
         optional = part.startswith("[")
         if optional and not part.endswith("]"):
             raise PhraseInvalid(f"{phrase!r}: a bracket is not closed")
         symbol = self._symbol(part.strip("[]"), phrase)
-        extended = [node.edges.setdefault(symbol, _Node()) for node in ends]
+        extended = [node.edges.setdefault(symbol, Node()) for node in ends]
         return extended + ends if optional else extended
 
     def _symbol(self, part: str, phrase: str) -> int:
@@ -191,16 +162,9 @@ class Lexicon:
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
         """Return every phrase found, by first word; of the same phrase from the same word only the longest."""
         kinds = [self._kind_of(token.word) for token in tokens]
-        ends = (_ends(tokens, Break.HARD), _ends(tokens, Break.SOFT))
-        search = _Search(kinds, *ends, self._in_one_breath, self._steps)
-        found: list[Match] = []
-        for first, kind in enumerate(kinds):
-            if begun := self._steps.after(self._root, kind):
-                best = search.longest_from(begun, first)
-                found.extend(Match(owner, first, last) for owner, last in sorted(best.items()))
-        return found
+        return [Match(*found) for found in self._walks.matches(self._root, kinds, tokens, self._in_one_breath)]
 
-    def _kind_of(self, word: str) -> _Kind:
+    def _kind_of(self, word: str) -> Kind:
         """Return what `word` is to the phrases; remembered, for the same words come again and again."""
         if (known := self._remembered.get(word)) is not None:
             return known
@@ -208,92 +172,18 @@ class Lexicon:
             self._remembered.clear()
         key = (frozenset(self._symbols_of(word)), word.isalpha())
         if (kind := self._kinds.get(key)) is None:
-            kind = self._kinds[key] = _Kind(len(self._kinds), *key)
+            kind = self._kinds[key] = Kind(len(self._kinds), *key)
         self._remembered[word] = kind
         return kind
 
 
-def _any_of(node: _Node) -> _Node:
+def _any_of(node: Node) -> Node:
     if node.any is None:
-        node.any = _Node()
+        node.any = Node()
     return node.any
 
 
-def _end_of(node: _Node) -> _Node:
+def _end_of(node: Node) -> Node:
     if node.at_end is None:
-        node.at_end = _Node()
+        node.at_end = Node()
     return node.at_end
-
-
-def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
-    """Return, for each token, the index after the last one before the next break of at least `limit`."""
-    ends = [len(tokens)] * len(tokens)
-    for at in range(len(tokens) - 2, -1, -1):
-        ends[at] = at + 1 if tokens[at + 1].before >= limit else ends[at + 1]
-    return ends
-
-
-class _Steps:
-    """Which nodes a kind of word leads to, remembered: the same words follow one another again and again."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[_Node, ...]] = {}
-
-    def after(self, node: _Node, kind: _Kind) -> tuple[_Node, ...]:
-        """Return the nodes that a word of `kind` leads to from `node`."""
-        key = node.number << _KIND_BITS | kind.number
-        if (known := self._known.get(key)) is not None:
-            return known
-        if len(self._known) >= _MOST_STEPS:
-            self._known.clear()
-        reached = [beyond for symbol, beyond in node.edges.items() if symbol in kind.symbols]
-        if node.any is not None:
-            reached.append(node.any)
-        if kind.plain:
-            reached.extend(beyond for symbol, beyond in node.others.items() if symbol not in kind.symbols)
-        found = self._known[key] = tuple(reached)
-        return found
-
-
-class _Search:
-    def __init__(
-        self,
-        kinds: Sequence[_Kind],
-        sentence_ends: Sequence[int],
-        breath_ends: Sequence[int],
-        in_one_breath: AbstractSet[int],
-        steps: _Steps,
-    ) -> None:
-        self._kinds = kinds
-        self._sentence_ends = sentence_ends
-        self._breath_ends = breath_ends
-        self._in_one_breath = in_one_breath
-        self._steps = steps
-
-    def longest_from(self, begun: Iterable[_Node], first: int) -> dict[int, int]:
-        """Return, by owner, the last token of its longest phrase that begins at `first`, whose word leads to `begun`."""
-        best: dict[int, int] = {}
-        end, breath_end = self._sentence_ends[first], self._breath_ends[first]
-        open_nodes = [(node, first + 1) for node in begun]
-        while open_nodes:
-            node, at = open_nodes.pop()
-            for owner in node.owners:
-                if at <= breath_end or owner not in self._in_one_breath:
-                    best[owner] = max(best.get(owner, 0), at - 1)
-            if node.at_end is not None and at == self._breath_ends[at - 1]:
-                open_nodes.append((node.at_end, at))
-            if node.gaps:
-                open_nodes.extend(self._past_gaps(node, at, end))
-            if at < end and node.goes_on:
-                open_nodes.extend([(after, at + 1) for after in self._steps.after(node, self._kinds[at])])
-        return best
-
-    def _past_gaps(self, node: _Node, at: int, end: int) -> Iterator[tuple[_Node, int]]:
-        """Yield what the gaps of `node` at `at` lead to: past the first word after them where that is all there is."""
-        for width, beyond in node.gaps.items():
-            if beyond.gaps or beyond.at_end is not None:
-                yield from ((beyond, ahead) for ahead in range(at, min(at + width, end) + 1))
-            else:
-                for ahead in range(at, min(at + width + 1, end)):
-                    for after in self._steps.after(beyond, self._kinds[ahead]):
-                        yield after, ahead + 1
