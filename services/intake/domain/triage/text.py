@@ -24,6 +24,7 @@ _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
 _SHORTEST_SPELLED_OUT: Final = 4
+_WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
 
 
@@ -147,9 +148,13 @@ def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def _join(run: Sequence[Token]) -> Sequence[Token]:
+    """Return a run of letters as the word that it spells; what stands before it may be a word of one letter."""
     if len(run) < _SHORTEST_SPELLED_OUT:
         return run
-    return [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
+    spelled = [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
+    if run[0].word in _WORDS_OF_ONE_LETTER and len(run) > _SHORTEST_SPELLED_OUT:  # "a k n i f e", or "a r m a d o"
+        spelled.append(Token(spelled[0].word[1:], run[1].start, run[-1].end, run[1].before))
+    return spelled
 
 
 _REPEATED: Final = re.compile(r"(.)\1\1")
