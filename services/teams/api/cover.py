@@ -43,6 +43,8 @@ class TeamHours(Answer):
 class Hours(Answer):
     """Every team that is on duty now or on shift within the hours asked for."""
 
+    model_config = Answer.model_config | {"populate_by_name": True}
+
     from_: Annotated[Time, Field(alias="from", serialization_alias="from")]
     to: Time
     items: list[TeamHours]
@@ -61,6 +63,8 @@ class GapView(Answer):
 
 class Gaps(Answer):
     """Missing cover, the soonest first."""
+
+    model_config = Answer.model_config | {"populate_by_name": True}
 
     from_: Annotated[Time, Field(alias="from", serialization_alias="from")]
     to: Time

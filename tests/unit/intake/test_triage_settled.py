@@ -43,15 +43,15 @@ from tests.unit.intake.evidence import (
 
 
 def test_a_clearance_settles_exactly_what_it_names() -> None:
-    call = said(f"{QUARREL} They had a few beers. {RECITAL}")
+    call = said(f"{QUARREL} Fourth call today. {RECITAL}")
     asked = decided(call)
     cleared = clearance_of(asked, "Kim")
     settled = decided(call, clearances=[cleared])
     assert settled.verdict is Verdict.SAFE
     assert settled.disposition is Disposition.CIVILIAN_WITH_CO_RESPONSE
-    assert "intox" in rules(settled, Effect.NOTE)
+    assert "repeat_calls" in rules(settled, Effect.NOTE)
 
-    again = decided(call, Statement("update:1", "They had more tequila."), clearances=[cleared])
+    again = decided(call, Statement("update:1", "This is the sixth call."), clearances=[cleared])
     assert again.verdict is Verdict.REVIEW, "other words of the same rule were not cleared"
 
 
@@ -82,13 +82,13 @@ def test_a_clearance_never_clears_a_hazard_nor_what_the_plan_forbids() -> None:
 
 
 def test_worse_news_after_a_clearance_counts() -> None:
-    call = said(f"{QUARREL} They had a few beers. {RECITAL}")
+    call = said(f"{QUARREL} Fourth call today. {RECITAL}")
     cleared = clearance_of(decided(call), "Kim")
     assert decided(call, Statement("update:1", "He has a gun."), clearances=[cleared]).verdict is Verdict.UNSAFE
 
 
 def test_co_response_is_reviewed_until_a_reviewer_clears_it() -> None:
-    decision = decided(said(f"{QUARREL} They had a few beers. {RECITAL}"))
+    decision = decided(said(f"{QUARREL} Fourth call today. {RECITAL}"))
     assert decision.verdict is Verdict.REVIEW
     assert decision.disposition is Disposition.CIVILIAN_WITH_CO_RESPONSE
     mixed = decided(said(f"{QUARREL} They had a few beers. RP is scared. {RECITAL}"))

@@ -137,7 +137,7 @@ class Denials:
         if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
             return None
         joined = self._tokens[at].word in self._joins
-        if not joined and self._tokens[at].before is not Break.SOFT:
+        if not joined and self._tokens[at].before is not Break.SOFT and at not in self._items:
             return None
         at += joined
         item = self._items.get(at)
@@ -149,6 +149,7 @@ class Denials:
             after >= len(self._tokens)
             or self._tokens[after].before >= Break.SOFT
             or self._tokens[after].word in self._joins
+            or after in self._items  # "no weapons threats or injuries", hastily typed
         )
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list

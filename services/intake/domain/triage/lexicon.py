@@ -6,7 +6,8 @@ A phrase is words apart by blanks, in the plain notation of the protocol files:
     gun|pistol*     any of these                  $body        any word of the class `body`
     [a|the]         any of these, or nothing      _            any one word
     ..3             up to three words of any kind #            a number written in digits
-                                                  ?            a word that no phrase names
+    !pay|$kind      any word but these            ?            a word that no phrase names
+    .               here a comma, a bracket or the sentence ends (also `.|to|for`: that, or one of these)
 
 One entry of a file may hold several phrases, apart by " / ".
 
@@ -16,16 +17,20 @@ either. Matching is linear in the length of the text: for each word the work is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from services.intake.domain.triage.text import Break, Token, spellings
+from services.intake.domain.triage.misspelled import Misspelled
+from services.intake.domain.triage.text import Token, spellings
+from services.intake.domain.triage.walk import Kind, Node, Walks
 
 _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
 _NUMBER: Final = "#"
 _ANY: Final = "_"
 _UNKNOWN: Final = "?"
+_OTHER: Final = "!"
+_END: Final = "."
+_MOST_REMEMBERED: Final = 50_000
 _SHORTEST_UNKNOWN: Final = 3
 """Shorter ones are initials and slips."""
 
@@ -43,20 +48,18 @@ class Match(NamedTuple):
     last: int
 
 
-@dataclass(slots=True)
-class _Node:
-    edges: dict[int, "_Node"] = field(default_factory=dict)
-    any: "_Node | None" = None
-    gaps: dict[int, "_Node"] = field(default_factory=dict)
-    owners: set[int] = field(default_factory=set)
-
-
 class Lexicon:
     """All phrases of a protocol in one automaton. Built once, then only read."""
 
-    def __init__(self, classes: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, classes: Mapping[str, Sequence[str]], everyday: AbstractSet[str] = frozenset()) -> None:
         self._classes = classes
-        self._root = _Node()
+        self._everyday = everyday
+        """Words that are known although no phrase names them."""
+        self._misspelled = Misspelled(())
+        self._kinds: dict[tuple[frozenset[int], bool], Kind] = {}
+        self._remembered: dict[str, Kind] = {}
+        self._walks = Walks()
+        self._root = Node()
         self._symbols: dict[frozenset[str], int] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
@@ -68,7 +71,7 @@ class Lexicon:
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
-        if parts[0] == _ANY or parts[0].startswith("..") or parts[-1].startswith(".."):
+        if parts[0] in (_ANY, _END) or parts[0].startswith("..") or parts[-1].startswith("..") or parts[-1] == _OTHER:
             raise PhraseInvalid(f"{phrase!r} must begin and end with words")
         ends = [self._root]
         for part in parts:
@@ -80,19 +83,26 @@ class Lexicon:
         if in_one_breath:
             self._in_one_breath.add(owner)
 
-    def _extended(self, ends: list[_Node], part: str, phrase: str) -> list[_Node]:
+    def _extended(self, ends: list[Node], part: str, phrase: str) -> list[Node]:
         if part.startswith(".."):
             width = part[2:]
             if not width.isdigit() or not 1 <= int(width) <= _WIDEST_GAP:
                 raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{_WIDEST_GAP}")
-            return [node.gaps.setdefault(int(width), _Node()) for node in ends]
+            return [node.gaps.setdefault(int(width), Node()) for node in ends]
         if part == _ANY:
             return [_any_of(node) for node in ends]
+        if part == _END:
+            return [_end_of(node) for node in ends]
+        if part.startswith(f"{_END}|"):
+            return [*map(_end_of, ends), *self._extended(ends, part[2:], phrase)]
+        if part.startswith(_OTHER):
+            symbol = self._symbol(part.removeprefix(_OTHER), phrase)
+            return [node.others.setdefault(symbol, Node()) for node in ends]
         optional = part.startswith("[")
         if optional and not part.endswith("]"):
             raise PhraseInvalid(f"{phrase!r}: a bracket is not closed")
         symbol = self._symbol(part.strip("[]"), phrase)
-        extended = [node.edges.setdefault(symbol, _Node()) for node in ends]
+        extended = [node.edges.setdefault(symbol, Node()) for node in ends]
         return extended + ends if optional else extended
 
     def _symbol(self, part: str, phrase: str) -> int:
@@ -121,15 +131,23 @@ class Lexicon:
             raise PhraseInvalid(f"{phrase!r}: {word!r} must be lower-case letters and digits without accents")
         return [word]
 
+    def learn_misspellings(self) -> None:
+        """Let an unknown word stand for a listed one that it is a letter away from. Call it when all is added."""
+        self._misspelled = Misspelled(self._literals)
+
     def knows(self, word: str) -> bool:
-        """True when some phrase names `word`."""
-        return bool(self._named(word))
+        """True when some phrase names `word`, or it is an everyday word."""
+        return word in self._everyday or bool(self._named(word))
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
         named = self._named(word)
         if named or not word.isalpha() or len(word) < _SHORTEST_UNKNOWN:
             return named
-        return tuple(self._literals.get(_UNKNOWN, ()))
+        unknown = tuple(self._literals.get(_UNKNOWN, ()))
+        if word in self._everyday:
+            return unknown
+        meant = (symbol for listed in self._misspelled.meant_by(word) for symbol in self._literals[listed])
+        return tuple(dict.fromkeys((*unknown, *meant)))
 
     def _named(self, word: str) -> tuple[int, ...]:
         found: list[int] = []
@@ -143,63 +161,29 @@ class Lexicon:
 
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
         """Return every phrase found, by first word; of the same phrase from the same word only the longest."""
-        cache: dict[str, tuple[int, ...]] = {}
-        for token in tokens:
-            if token.word not in cache:
-                cache[token.word] = self._symbols_of(token.word)
-        symbols = [cache[token.word] for token in tokens]
-        search = _Search(symbols, _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT), self._in_one_breath)
-        found: list[Match] = []
-        for first in range(len(tokens)):
-            best = search.longest_from(self._root, first)
-            found.extend(Match(owner, first, last) for owner, last in sorted(best.items()))
-        return found
+        kinds = [self._kind_of(token.word) for token in tokens]
+        return [Match(*found) for found in self._walks.matches(self._root, kinds, tokens, self._in_one_breath)]
+
+    def _kind_of(self, word: str) -> Kind:
+        """Return what `word` is to the phrases; remembered, for the same words come again and again."""
+        if (known := self._remembered.get(word)) is not None:
+            return known
+        if len(self._remembered) >= _MOST_REMEMBERED:
+            self._remembered.clear()
+        key = (frozenset(self._symbols_of(word)), word.isalpha())
+        if (kind := self._kinds.get(key)) is None:
+            kind = self._kinds[key] = Kind(len(self._kinds), *key)
+        self._remembered[word] = kind
+        return kind
 
 
-def _any_of(node: _Node) -> _Node:
+def _any_of(node: Node) -> Node:
     if node.any is None:
-        node.any = _Node()
+        node.any = Node()
     return node.any
 
 
-def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
-    """Return, for each token, the index after the last one before the next break of at least `limit`."""
-    ends = [len(tokens)] * len(tokens)
-    for at in range(len(tokens) - 2, -1, -1):
-        ends[at] = at + 1 if tokens[at + 1].before >= limit else ends[at + 1]
-    return ends
-
-
-class _Search:
-    def __init__(
-        self,
-        symbols: Sequence[tuple[int, ...]],
-        sentence_ends: Sequence[int],
-        breath_ends: Sequence[int],
-        in_one_breath: AbstractSet[int],
-    ) -> None:
-        self._symbols = symbols
-        self._sentence_ends = sentence_ends
-        self._breath_ends = breath_ends
-        self._in_one_breath = in_one_breath
-
-    def longest_from(self, root: _Node, first: int) -> dict[int, int]:
-        """Return, by owner, the last token of its longest phrase that begins at `first`."""
-        best: dict[int, int] = {}
-        if not self._symbols[first]:
-            return best
-        end, breath_end = self._sentence_ends[first], self._breath_ends[first]
-        open_nodes = [(root, first)]
-        while open_nodes:
-            node, at = open_nodes.pop()
-            for owner in node.owners:
-                if at <= breath_end or owner not in self._in_one_breath:
-                    best[owner] = max(best.get(owner, 0), at - 1)
-            for width, beyond in node.gaps.items():
-                open_nodes.extend((beyond, at + skipped) for skipped in range(min(width, end - at) + 1))
-            if at == end:
-                continue
-            if node.any is not None:
-                open_nodes.append((node.any, at + 1))
-            open_nodes.extend((node.edges[s], at + 1) for s in self._symbols[at] if s in node.edges)
-        return best
+def _end_of(node: Node) -> Node:
+    if node.at_end is None:
+        node.at_end = Node()
+    return node.at_end

@@ -40,6 +40,8 @@ class Rule:
     """The answer that it contradicts when that answer is `no`."""
     hides: bool = False
     """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
+    yields: bool = False
+    """Its phrases say nothing when a denial or a figure of speech covers their last word."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 

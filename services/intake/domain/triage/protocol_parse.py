@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
+from services.intake.domain.triage.everyday import WordListInvalid, everyday_words
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
 from services.intake.domain.triage.protocol import (
@@ -102,9 +103,9 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "people", "caller_age", "group_places",
-        "vocabulary", "questions",
+        "vocabulary", "questions", optional=("everyday",),
     )  # fmt: skip
-    phrases = _Phrases(top["classes"])
+    phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
     signals = _signals(top["signals"], phrases)
     answers = _answers(top["answers"], rules)
@@ -113,6 +114,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         phrases.add_languages(top[name], Owner(role))
     for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
         phrases.add_languages(top[name], Owner(role))
+    phrases.lexicon.learn_misspellings()
     protocol = Protocol(
         version=top["version"].text(),
         effective_from=_moment(top["effective_from"]),
@@ -146,17 +148,28 @@ def _moment(key: _Key) -> datetime:
     return value
 
 
+def _everyday(key: _Key) -> frozenset[str]:
+    """Return the everyday words: those of the list that is named, less the ones that may mean a danger."""
+    fields = key.fields("list", "sha256", optional=("less",))
+    try:
+        words = everyday_words(fields["list"].text(), fields["sha256"].text())
+    except WordListInvalid as invalid:
+        raise key.fault(str(invalid)) from None
+    less = fields["less"].texts() if "less" in fields else ()
+    return words - {word for text in less for word in text.split()}
+
+
 class _Phrases:
     """Gathers every phrase of the protocol in one lexicon, each under its owner."""
 
-    def __init__(self, classes: _Key) -> None:
+    def __init__(self, classes: _Key, everyday: frozenset[str]) -> None:
         words: dict[str, tuple[str, ...]] = {}
         for name, key in classes.mapping().items():
             words[name] = tuple(word for text in key.texts() for word in text.split())
             for word in words[name]:
                 if word.startswith("$") and word[1:] not in words:
                     raise key.fault(f"names the class {word[1:]!r} before it is stated")
-        self.lexicon = Lexicon(words)
+        self.lexicon = Lexicon(words, everyday)
         self.owners: list[Owner] = []
 
     def add(self, key: _Key, owner: Owner) -> None:
@@ -183,7 +196,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -225,6 +238,7 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         ask=read("ask", _Key.fact, None),
         fact=read("fact", _Key.fact, None),
         hides=read("hides", _Key.flag, otherwise=False),
+        yields=read("yields", _Key.flag, otherwise=False),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 

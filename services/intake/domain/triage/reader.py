@@ -4,6 +4,7 @@ A phrase counts wherever it stands unless a denial, a figure of speech or a rule
 its words.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -11,8 +12,10 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.denials import Denials, Found, Span
 from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Protocol, Role
-from services.intake.domain.triage.text import Break, Token, fold, tokenize
+from services.intake.domain.triage.text import Break, Token, tokenize
 
+_QUOTES: Final = frozenset('"“”„«»')
+_SHORTEST_SAID: Final = 2
 _UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "past_harm"})
 """Signals of what the call is about: a denial or a figure of speech around them changes nothing."""
 
@@ -59,6 +62,7 @@ class _Reader:
     """One text, its phrases and what hides them."""
 
     def __init__(self, text: str, protocol: Protocol, *, is_call_type: bool) -> None:
+        self.text = text
         self.protocol = protocol
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
@@ -74,14 +78,16 @@ class _Reader:
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
         own, self.hidden = _Hidden(taken_back), _Hidden([*taken_back, *said_for_others])
         self.asserted = [
-            (match, rule) for match, rule in speaking if not (own if rule.hides else self.hidden).covers(match)
+            (match, rule)
+            for match, rule in speaking
+            if not (own if rule.hides else self.hidden).covers(_last_word(match) if rule.yields else match)
         ]
 
     def reading(self) -> Reading:
         words = [token.word for token in self.tokens if not token.word.isdigit()]
         known = {word for word in words if self.protocol.lexicon.knows(word)}
         return Reading(
-            findings=tuple(_distinct(self._findings())),
+            findings=tuple(self._distinct()),
             denied=self._denied(),
             signals=frozenset(self._signals()),
             people=tuple(self._numbers(Role.PEOPLE)),
@@ -93,13 +99,19 @@ class _Reader:
             unexplained=tuple(self.quote(*span) for span in self._unexplained()),
         )
 
-    def _findings(self) -> Iterator[Finding]:
-        for match, rule in self.asserted:
-            yield Finding(rule.id, self.quote(match.first, match.last))
-        for span in self.denials.excepted:
-            yield Finding("denial_with_exception", self.quote(*span))
-        for denial in self.denials.by_accused:
-            yield Finding("denied_by_accused", self.quote(*denial.span))
+    def _distinct(self) -> Iterator[Finding]:
+        """Yield each rule once for each different wording: the first time that it stands."""
+        seen: set[tuple[str, str]] = set()
+        for rule, span in self._findings():
+            key = (rule, " ".join(token.word for token in self.tokens[span.first : span.last + 1]))
+            if key not in seen:
+                seen.add(key)
+                yield Finding(rule, self.quote(*span))
+
+    def _findings(self) -> Iterator[tuple[str, Span]]:
+        yield from ((rule.id, Span(match.first, match.last)) for match, rule in self.asserted)
+        yield from (("denial_with_exception", span) for span in self.denials.excepted)
+        yield from (("denied_by_accused", denial.span) for denial in self.denials.by_accused)
 
     def _denied(self) -> Mapping[str, Words]:
         denied: dict[str, Words] = {}
@@ -120,18 +132,30 @@ class _Reader:
             yield int(digits[:9]), self.quote(match.first, match.last)
 
     def _unexplained(self) -> Iterator[Span]:
-        """Yield the sentences with fewer words that explain them than their length calls for."""
+        """Yield the sentences, and what is quoted, with fewer words that explain them than their length calls for."""
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
-        explaining |= {denial.span.first for denial in self.denials.hiding}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
+        denied = _Hidden(denial.span for denial in self.denials.hiding)
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
-        for span in self._sentences():
-            length = span.last - span.first + 1
-            at = range(span.first, span.last + 1)
-            enough = sum(1 for word in at if word in explaining) * limits.words_per_explanation >= length
-            if length >= limits.shortest_to_explain and not enough and speaking.isdisjoint(at):
-                yield span
+
+        def unexplained(span: Span, shortest: int) -> bool:
+            words = [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+            explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
+            enough = explained * limits.words_per_explanation >= len(words)
+            return len(words) >= shortest and not enough and speaking.isdisjoint(words)
+
+        yield from (span for span in self._sentences() if unexplained(span, limits.shortest_to_explain))
+        yield from (span for span in self._said() if unexplained(span, _SHORTEST_SAID))
+
+    def _said(self) -> Iterator[Span]:
+        """Yield what is quoted, the words of somebody: they need an explanation of their own."""
+        marks = [at for at, character in enumerate(self.text) if character in _QUOTES]
+        starts = [token.start for token in self.tokens]
+        for opened, closed in zip(marks[::2], marks[1::2], strict=False):
+            first, beyond = bisect_right(starts, opened), bisect_left(starts, closed)
+            if first < beyond:
+                yield Span(first, beyond - 1)
 
     def _sentences(self) -> Iterator[Span]:
         first = 0
@@ -139,16 +163,6 @@ class _Reader:
             if at == len(self.tokens) or self.tokens[at].before is Break.HARD:
                 yield Span(first, at - 1)
                 first = at
-
-
-def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield each rule once for each different wording: the first time that it stands."""
-    seen: set[tuple[str, str]] = set()
-    for finding in findings:
-        key = (finding.rule, fold(finding.words.quote))
-        if key not in seen:
-            seen.add(key)
-            yield finding
 
 
 class _Quoter:
@@ -172,3 +186,10 @@ class _Hidden:
 
     def covers(self, match: Match) -> bool:
         return self._furthest.get(match.first, -1) >= match.last
+
+    def covers_word(self, at: int) -> bool:
+        return at in self._furthest
+
+
+def _last_word(match: Match) -> Match:
+    return match._replace(first=match.last)

@@ -4,6 +4,7 @@ Folding undoes what hides a word from a list: case, accents, full-width and look
 letters set apart ("k n i f e"). One pass, linear in the length of the text.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from enum import IntEnum
@@ -17,11 +18,13 @@ _LOOK_ALIKE: Final = MappingProxyType(
     dict(zip("авекмнорстухіјѕԁɡαεικνορτυχı", "abekmhopctyxijsdgaeikvoptuxi", strict=True))
 )
 _APOSTROPHES: Final = frozenset("'’‘ʼ`´′")
+_WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
 _SHORTEST_SPELLED_OUT: Final = 4
+_WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
 
 
@@ -52,6 +55,42 @@ def _fold_character(character: str) -> str:
 
 def tokenize(text: str) -> tuple[Token, ...]:
     """Return the words of `text`, in order, with their offsets in it."""
+    folded = ["'" if character in _APOSTROPHES else _fold_character(character) for character in text]
+    letter_by_letter = _PICTURES.keys().isdisjoint(text) and all(map(_is_one, folded))
+    tokens = _plain_words(text, "".join(folded)) if letter_by_letter else _any_words(text)
+    return _spelled_out_joined(tokens)
+
+
+def _is_one(folded: str) -> bool:
+    return len(folded) == 1
+
+
+def _plain_words(text: str, folded: str) -> list[Token]:
+    """Return the words of a text whose characters each fold to one: found at once, where they stand."""
+    tokens: list[Token] = []
+    end, length = 0, 0
+    for found in _WORD.finditer(folded):
+        start = found.start()
+        gap = _break_between(text[end:start], length, followed=True) if tokens else Break.HARD
+        end = found.end()
+        word = found.group().replace("'", "")
+        length = len(word)
+        tokens.append(Token(word, start, end, gap))
+    return tokens
+
+
+@lru_cache(maxsize=4096)
+def _break_between(gap: str, length: int, *, followed: bool) -> Break:
+    """Return what the characters between a word of `length` letters and the next one break."""
+    breaks = [
+        _break_of(character, 0 if at else length, before_letter=followed and at == len(gap) - 1)
+        for at, character in enumerate(gap)
+    ]
+    return max(breaks, default=Break.NONE)
+
+
+def _any_words(text: str) -> list[Token]:
+    """Return the words of any text, whatever hides in it."""
     seen = [(at, character, _fold_character(character)) for at, character in enumerate(text)]
     seen = [(at, character, folded) for at, character, folded in seen if folded]  # zero width: nothing to see
     tokens: list[Token] = []
@@ -66,7 +105,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
                 tokens.append(Token("".join(word), start, end, gap))
             tokens.append(Token(_PICTURES[character], at, at + 1, Break.SOFT))
             word, gap = [], Break.SOFT
-        elif folded.isalnum():
+        elif folded.isalnum() and character not in _APOSTROPHES:
             start = start if word else at
             word.append(folded)
             end = at + 1
@@ -78,7 +117,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
             gap = max(gap, here)
     if word:
         tokens.append(Token("".join(word), start, end, gap))
-    return _spelled_out_joined(tokens)
+    return tokens
 
 
 def _break_of(character: str, length: int, *, before_letter: bool) -> Break:
@@ -109,16 +148,23 @@ def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
 
 
 def _join(run: Sequence[Token]) -> Sequence[Token]:
+    """Return a run of letters as the word that it spells; what stands before it may be a word of one letter."""
     if len(run) < _SHORTEST_SPELLED_OUT:
         return run
-    return [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
+    spelled = [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
+    if run[0].word in _WORDS_OF_ONE_LETTER and len(run) > _SHORTEST_SPELLED_OUT:  # "a k n i f e", or "a r m a d o"
+        spelled.append(Token(spelled[0].word[1:], run[1].start, run[-1].end, run[1].before))
+    return spelled
 
 
+_REPEATED: Final = re.compile(r"(.)\1\1")
 _LEET: Final = str.maketrans("013457", "oieast")
 
 
 def spellings(word: str) -> tuple[str, ...]:
     """Return `word` and the other words that it may be meant for: "kn1fe", "knifeee", "cuchiiillo"."""
+    if word.isalpha() and _REPEATED.search(word) is None:
+        return (word,)
     found = [word]
     if not word.isalpha() and not word.isdigit():
         found.append(word.translate(_LEET))
