@@ -96,9 +96,12 @@ class World:
             return found
 
     async def passes(self, time: timedelta) -> None:
-        """Let time pass: every time that dispatch has stored moves into the past by as much, and intake is heard again."""
+        """Let time pass: every time that dispatch has stored moves into the past by as much, and intake is heard again.
+
+        When intake was heard does not move: for a moment the link would be silent, and a loop that looks then says so.
+        """
         async with pg.connected(self.database.admin) as admin:
-            for table in ("incident", "assignment", "link", "notice", "loose_notice", "alert", "clock_watch"):
+            for table in ("incident", "assignment", "notice", "loose_notice", "alert", "clock_watch"):
                 columns = [
                     row[0]
                     for row in await admin.fetch(
