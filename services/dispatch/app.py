@@ -97,6 +97,11 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     }  # fmt: skip
     for name, value in state.items():
         setattr(app.state, name, value)
+    _add_routes(app, tablet_poll, db, peers)
+    return app
+
+
+def _add_routes(app: FastAPI, tablet_poll: TabletPoll, db: Database, peers: Peers) -> None:
     # Before FastAPI's route of the same path, which stays for its documentation and for unusual ways to write an id.
     app.router.routes.append(Route("/v1/teams/{team_id:uuid}/assignments", tablet_poll, methods=["GET"]))
     app.include_router(intake.router)
@@ -106,7 +111,6 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
     app.include_router(alerts_router(tables.alert))
     needed = {"database": database_check(db, tables.SCHEMA, head(tables.SCHEMA))}
     app.include_router(health_router(needed, {"intake": _answers(peers.intake), "teams": _answers(peers.teams)}))
-    return app
 
 
 def _answers(peer: Caller) -> Check:
