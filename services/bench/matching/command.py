@@ -54,12 +54,13 @@ Played = Mapping[tuple[float, str], list[Seen]]
 def play(asked: Asked, console: Console) -> Played:
     """Play every seed of every load under every rule, on the same calls."""
     town = city.build()
+    policy = city.POLICY if asked.deadlines else city.AS_STUDIED
     played: dict[tuple[float, str], list[Seen]] = {(load, rule): [] for load in asked.loads for rule in RULES}
     for seed in asked.seeds:
         for load in asked.loads:
             calls = city.calls(town, load=load, days=asked.days, seed=seed)
             for name, rule in RULES.items():
-                run = World(town, calls, rule, deadlines=asked.deadlines).play()
+                run = World(town, calls, rule, deadlines=asked.deadlines, policy=policy).play()
                 played[load, name].append(measure.look(run, teams=len(town.teams), days=asked.days))
         console.print(f"[dim]seed {seed} played[/dim]")
     return played
@@ -82,7 +83,7 @@ def bars(played: Played, loads: Sequence[float], *, deadlines: bool) -> Iterator
     if 0.8 in loads:
         grows = measure.slope(played[0.8, OURS])
         seen = f"{grows.lower:+.3f} calls a day [{grows.low:+.3f}, {grows.high:+.3f}]"
-        yield Bar("load 0.8: the queue does not grow from day to day", seen, grows.low <= 0)
+        yield Bar("load 0.8: the queue does not grow from day to day", seen, bool(grows.low <= 0))
     yield from _like_the_study(played)
 
 
@@ -124,7 +125,7 @@ def table_of(figures: Mapping[tuple[float, str], Figures]) -> Table:
     """Return the table as it is printed."""
     table = Table(title="Minutes from call to arrival; shares")
     for title in ("load", "rule", *(title for title, _, _ in _SHOWN)):
-        table.add_column(title, no_wrap=True)
+        table.add_column(title)
     for (load, rule), found in sorted(figures.items(), key=lambda one: one[0][0]):
         table.add_row(f"{load:g}", rule, *(form.format(getattr(found, name)) for _, name, form in _SHOWN))
     return table

@@ -9,7 +9,6 @@ from uuid import UUID
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from services.bench.matching.city import POLICY
 from services.dispatch.domain import matching, travel
 from services.dispatch.domain.masks import hold_until
 from services.dispatch.domain.policy import Policy
@@ -23,6 +22,7 @@ class Scene:
     now: datetime
     waiting: Sequence[Waiting]
     teams: Sequence[Team]
+    policy: Policy
 
 
 class Sent(NamedTuple):
@@ -39,12 +39,12 @@ RECHECK: Final = timedelta(minutes=10)
 
 def look_ahead(scene: Scene) -> Sent:
     """The production rule."""
-    plan = matching.decide(scene.waiting, scene.teams, None, POLICY, scene.now)
+    plan = matching.decide(scene.waiting, scene.teams, None, scene.policy, scene.now)
     pairs = [(choice.incident_id, choice.team.id) for choice in plan.choices]
     if not plan.holds:
         return Sent(pairs)
     kept = {hold.incident_id for hold in plan.holds}
-    ends = [hold_until(call, POLICY) for call in scene.waiting if call.id in kept]
+    ends = [hold_until(call, scene.policy) for call in scene.waiting if call.id in kept]
     later = [at for at in ends if at > scene.now]
     return Sent(pairs, min([scene.now + RECHECK, *later]))
 
@@ -66,9 +66,10 @@ def myopic(scene: Scene) -> Sent:
     calls, teams, drive = _free_pairs(scene)
     if not drive.size:
         return Sent([])
-    weight = np.array([POLICY.weights[call.priority] for call in calls], dtype=np.float64)
+    policy = scene.policy
+    weight = np.array([policy.weights[call.priority] for call in calls], dtype=np.float64)
     age = np.array([(scene.now - call.since).total_seconds() for call in calls])
-    bonus = np.array([POLICY.urgent_bonus.total_seconds() if call.priority == 1 else 0.0 for call in calls])
+    bonus = np.array([policy.urgent_bonus.total_seconds() if call.priority == 1 else 0.0 for call in calls])
     price = weight[:, None] * (drive - age[:, None]) - bonus[:, None]
     price[np.isinf(drive)] = 1e9
     rows, columns = linear_sum_assignment(price)
@@ -81,11 +82,12 @@ def _free_pairs(scene: Scene) -> tuple[list[Waiting], list[Team], travel.Numbers
     teams = [team for team in scene.teams if team.busy is None]
     starts = [team.position.place if team.position else team.base for team in teams]
     metres = travel.distances_m([call.place for call in calls], starts)
-    drive = travel.estimated_s(metres, POLICY, scene.now)
-    for row, call in enumerate(calls):
-        for column, team in enumerate(teams):
-            if call.disciplines[0] not in team.disciplines or not {*call.required_languages} <= {*team.languages}:
-                drive[row, column] = np.inf
+    drive = travel.estimated_s(metres, scene.policy, scene.now)
+    skill = np.array([call.disciplines[0] for call in calls])
+    spanish = np.array([bool(call.required_languages) for call in calls])
+    for column, team in enumerate(teams):
+        fits = np.isin(skill, [*team.disciplines]) & (("es" in team.languages) | ~spanish)
+        drive[~fits, column] = np.inf
     return calls, teams, drive
 
 

@@ -71,6 +71,7 @@ class World:
         self.run = Run(list(self.by_id.values()))
         self._counted_min = 0.0
         self._asked_for: float | None = None
+        self._fits = {team.id: (team.skills, "es" in team.languages) for team in city.teams}
         self._fixed = {team.id: (team.skills, team.languages, team.base) for team in city.teams}
 
     def play(self) -> Run:
@@ -104,19 +105,27 @@ class World:
             self.by_id[call.id].returned_min = self.env.now
 
     def _decide(self) -> None:
-        idle = any(crew.call is None for crew in self.crews.values())
-        if not self.waiting or not idle:
+        if not self._anybody_could_go():
             return
         now = self._now()
-        sent = self.rule(
-            Scene(now, list(self.waiting.values()), [self._seen(crew, now) for crew in self.crews.values()])
-        )
+        teams = [self._seen(crew, now) for crew in self.crews.values()]
+        sent = self.rule(Scene(now, list(self.waiting.values()), teams, self.policy))
         for call_id, team_id in sent.pairs:
             self._count_queue()
             del self.waiting[call_id]
             self.env.process(self._work(self.by_id[call_id], self.crews[team_id], now))
         if sent.again_at is not None:
             self._ask_again((sent.again_at - BEGIN) / timedelta(minutes=1))
+
+    def _anybody_could_go(self) -> bool:
+        """Say whether a free team fits a waiting call; without one no rule can send anybody, and it need not be asked."""
+        free = {self._fits[team_id] for team_id, crew in self.crews.items() if crew.call is None}
+        asked = {(call.disciplines[0], bool(call.required_languages)) for call in self.waiting.values()}
+        return any(
+            skill in skills and (speaks_spanish or not needs_spanish)
+            for skill, needs_spanish in asked
+            for skills, speaks_spanish in free
+        )
 
     def _ask_again(self, at_min: float) -> None:
         if self._asked_for is None or at_min < self._asked_for - 1e-6:

@@ -86,7 +86,9 @@ def board(
         "language_cost": _languages(calls, teams, policy),
         "place_cost": _place(calls, teams, policy),
     }
-    fixed = _whole(np.array([-_weight(call, policy) * _age_s(call, now) - _bonus_s(call, policy) for call in calls]))
+    fixed = _whole(
+        np.array([-_weight(call, policy) * _age_s(call, now) - _bonus_s(call, policy, now) for call in calls])
+    )
     cost = sum(parts.values(), start=fixed[:, None])
     price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
     return Board(
@@ -115,8 +117,12 @@ def _age_s(call: Waiting, now: datetime) -> float:
     return (now - call.since).total_seconds()
 
 
-def _bonus_s(call: Waiting, policy: Policy) -> float:
-    return policy.urgent_bonus.total_seconds() if call.priority == URGENT else 0.0
+def _bonus_s(call: Waiting, policy: Policy, now: datetime) -> float:
+    urgent = policy.urgent_bonus.total_seconds() if call.priority == URGENT else 0.0
+    if call.assign_by is None or call.assign_by <= call.since:
+        return urgent
+    used = min((now - call.since) / (call.assign_by - call.since), 1.0)
+    return urgent + policy.deadline_bonus.total_seconds() * max(0.0, 2 * used - 1)
 
 
 def _spare_urgent_calls(
@@ -124,6 +130,8 @@ def _spare_urgent_calls(
 ) -> None:
     """Forbid keeping a priority-1 call for a busy team that would not be there clearly sooner than the best free one."""
     busy = free_s > 0
+    if policy.hold_saves is None:
+        return
     rows = np.array([place for place, call in enumerate(calls) if call.priority == URGENT], dtype=np.intp)
     if not rows.size or not busy.any():
         return

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
+import numpy.typing as npt
 
 from services.dispatch.domain import costs, masks
 from services.dispatch.domain.costs import Board
 from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Team, Waiting
-from services.dispatch.domain.travel import TravelTimes
+from services.dispatch.domain.travel import Start, TravelTimes
 
-_BITS_OF_COST: Final = ("waiting", "driving", "preference", "language", "place")
+_PARTS: Final = ("waiting", "driving", "preference", "language", "place")
+_LANGUAGE: Final = _PARTS.index("language")
 
 
 class Considered(NamedTuple):
@@ -45,11 +47,15 @@ class Explanation(NamedTuple):
 
 def explain(board: Board, row: int, chosen: int | None, most: int) -> Explanation:
     """Explain one row of a round; `chosen` is the column that it got, `most` how many teams are ranked."""
-    codes = board.codes[row]
-    best = _cheapest(board.price[row], most)
-    if chosen is not None:
-        best = [chosen, *(column for column in best if column != chosen)][:most]
-    return Explanation(_ranked(board, row, best), _by_rule(codes))
+    return explain_rows(board, [row], [chosen], most)[0]
+
+
+def explain_rows(board: Board, rows: Sequence[int], chosen: Sequence[int | None], most: int) -> list[Explanation]:
+    """Explain several rows at once, which costs little more than one."""
+    price = board.price[rows]
+    best = [_chosen_first(found, column, most) for found, column in zip(_cheapest(price, most), chosen, strict=True)]
+    ranked = _ranked(board, rows, best)
+    return [Explanation(*one) for one in zip(ranked, _by_rule(board.codes[rows]), strict=True)]
 
 
 def consider(
@@ -83,61 +89,88 @@ def hold_words(board: Board, row: int, column: int) -> str:
     return f"{kept}; best free team is {_away(board.drive_s[row, best])}."
 
 
-def _cheapest(price: costs.Seconds, most: int) -> list[int]:
-    """Return the `most` cheapest columns that no rule forbids, the cheapest first; of equals the lower one."""
-    near = np.arange(price.size)
-    if price.size > most:
-        limit = np.partition(price, most - 1)[most - 1]
-        near = np.flatnonzero(price <= min(limit, costs.FORBIDDEN - 1))
-    of_these = price[near]
-    order = near[np.argsort(of_these, kind="stable")][:most].tolist()
-    return [column for column in order if price[column] < costs.FORBIDDEN]
+def _chosen_first(best: list[int], chosen: int | None, most: int) -> list[int]:
+    return best if chosen is None else [chosen, *(column for column in best if column != chosen)][:most]
 
 
-def _by_rule(codes: masks.Codes) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    order = np.argsort(codes, kind="stable")
-    counts = np.bincount(codes, minlength=len(masks.RULES) + 1).tolist()
-    columns = order.tolist()
+def _cheapest(price: costs.Seconds, most: int) -> list[list[int]]:
+    """Return for each row the `most` cheapest columns that no rule forbids, the cheapest first; of equals the lower one."""
+    width = price.shape[1]
+    if width <= 4 * most:
+        order = np.argsort(price, axis=1, kind="stable")[:, :most]
+    else:
+        limits = np.partition(price, most - 1, axis=1)[:, most - 1]
+        order = np.array([_up_to(of_row, limit, most) for of_row, limit in zip(price, limits, strict=True)])
+    allowed = np.take_along_axis(price, order, axis=1) < costs.FORBIDDEN
+    counts = allowed.sum(axis=1).tolist()
+    return [columns[:count] for columns, count in zip(order.tolist(), counts, strict=True)]
+
+
+def _up_to(price: costs.Seconds, limit: int, most: int) -> npt.NDArray[np.intp]:
+    near = np.flatnonzero(price <= limit)
+    return near[np.argsort(price[near], kind="stable")][:most]
+
+
+def _by_rule(codes: masks.Codes) -> list[tuple[tuple[str, tuple[int, ...]], ...]]:
+    """Return for each row the columns that each rule excluded."""
+    order = np.argsort(codes, axis=1, kind="stable").tolist()
+    counts = np.stack([(codes == code).sum(axis=1) for code in range(len(masks.RULES) + 1)], axis=1).tolist()
+    return [_groups(columns, of_row) for columns, of_row in zip(order, counts, strict=True)]
+
+
+def _groups(columns: list[int], counts: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     groups, begins = [], counts[0]
     for rule, count in zip(masks.RULES, counts[1:], strict=True):
         if count:
             groups.append((rule, tuple(columns[begins : begins + count])))
-        begins += count
+            begins += count
     return tuple(groups)
 
 
-def _ranked(board: Board, row: int, columns: Sequence[int]) -> tuple[Considered, ...]:
-    call = board.calls[row]
-    parts = zip(*(table[row, columns].tolist() for table in board.parts), strict=True)
-    found = zip(columns, parts, board.cost[row, columns].tolist(), board.drive_s[row, columns].tolist(), strict=True)
-    fixed = int(board.fixed_cost[row])
-    ranked = []
-    for rank, (column, of_team, cost, drive) in enumerate(found, start=1):
-        team = board.teams[column]
-        free_s = board.free_s[column]
-        ranked.append(Considered(
-            team_id=team.id,
-            team_name=team.name,
-            rank=rank,
-            words=_words(call, board, row, column),
-            discipline=next((name for name in call.disciplines if name in team.disciplines), None),
-            drive_s=int(drive) if drive == drive else None,  # noqa: PLR0124 - NaN: not known
-            drive_from=board.times_from if board.routed[row, column] else board.starts[column].source,
-            free_in_s=int(free_s) if free_s else None,
-            cost=cost,
-            parts={**dict(zip(_BITS_OF_COST, of_team, strict=True)), "age_and_urgency": fixed},
-        ))  # fmt: skip
-    return tuple(ranked)
+def _ranked(board: Board, rows: Sequence[int], best: Sequence[Sequence[int]]) -> list[tuple[Considered, ...]]:
+    """Return for each row its best teams with their costs; all numbers are looked up together."""
+    flat_rows = np.repeat(np.array(rows, dtype=np.intp), [len(columns) for columns in best])
+    flat = np.array([column for columns in best for column in columns], dtype=np.intp)
+    tables = (*board.parts, board.cost, board.drive_s, board.routed)
+    found = iter(zip(*(table[flat_rows, flat].tolist() for table in tables), strict=True))
+    free_s, fixed = board.free_s.tolist(), board.fixed_cost[rows].tolist()
+    return [
+        tuple(
+            _one(board, row, column, rank, (free_s[column], of_call), next(found))
+            for rank, column in enumerate(columns, start=1)
+        )
+        for row, columns, of_call in zip(rows, best, fixed, strict=True)
+    ]
 
 
-def _words(call: Waiting, board: Board, row: int, column: int) -> str:
-    team, start = board.teams[column], board.starts[column]
-    words = _away(board.drive_s[row, column])
-    if team.busy is not None:
-        words = f"clear in {_minutes(board.free_s[column])} min, then {words}"
+def _one(
+    board: Board, row: int, column: int, rank: int, lasting: tuple[float, int], numbers: tuple[Any, ...]
+) -> Considered:  # fmt: skip
+    call, team, start = board.calls[row], board.teams[column], board.starts[column]
+    (free_s, fixed), (*parts, cost, drive_s, routed) = lasting, numbers
+    return Considered(
+        team.id,
+        team.name,
+        rank,
+        None,
+        _words(call, team, start, (free_s, drive_s, parts[_LANGUAGE])),
+        next((name for name in call.disciplines if name in team.disciplines), None),
+        None if drive_s != drive_s else int(drive_s),  # noqa: PLR0124 - NaN: not known
+        board.times_from if routed else start.source,
+        int(free_s) if free_s else None,
+        cost,
+        {**dict(zip(_PARTS, parts, strict=True)), "age_and_urgency": fixed},
+    )
+
+
+def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float, int]) -> str:
+    free_s, drive_s, language = numbers
+    words = _away(drive_s)
+    if free_s:
+        words = f"clear in {_minutes(free_s)} min, then {words}"
     if start.why:
         words = f"{words} from its base ({start.why})"
-    if board.language_cost[row, column]:
+    if language:
         words = f"{words}; lacks a preferred language"
     if team.id in call.known_to:
         words = f"{words}; has been at this address before"
@@ -149,4 +182,4 @@ def _away(drive_s: float) -> str:
 
 
 def _minutes(seconds: float) -> int:
-    return max(1, round(seconds / 60))
+    return int(seconds / 60 + 0.5) or 1

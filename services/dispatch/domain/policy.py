@@ -31,6 +31,9 @@ class Policy:
     """What a minute of driving costs beside the waiting it causes: a team on the road is a team for nobody."""
     urgent_bonus: timedelta = timedelta(minutes=40)
     """How much sooner a priority-1 call is served when there are more calls than teams."""
+    deadline_bonus: timedelta = timedelta(minutes=120)
+    """How much sooner a call is served that is about to be returned: nothing in the first half of its time to be assigned, then more
+    and more."""
     later_choice: timedelta = timedelta(minutes=15)
     """For each discipline that the plan would rather send than the one that goes."""
     language_missing: timedelta = timedelta(minutes=5)
@@ -53,8 +56,9 @@ class Policy:
     """A call that has waited so long is not kept for a busy team any more, while a free one can go."""
     hold_share: float = 0.8
     """Nor is one that has used up so much of its time to be assigned."""
-    hold_saves: timedelta = timedelta(minutes=5)
-    """A priority-1 call is kept for a busy team only if that brings somebody so much sooner than the best free team."""
+    hold_saves: timedelta | None = timedelta(minutes=5)
+    """A priority-1 call is kept for a busy team only if that brings somebody so much sooner than the best free team; None: whenever
+    that costs less."""
     on_scene: Mapping[str, OnScene] = _fixed(
         mediator=OnScene(timedelta(minutes=30)),
         interrupter=OnScene(timedelta(minutes=30)),

@@ -81,9 +81,15 @@ def distance_m(one: Place, other: Place) -> float:
 
 def distances_m(places: Sequence[Place | None], others: Sequence[Place | None]) -> Numbers:
     """Return the great-circle distances, places × others; NaN where one is not known."""
-    cosine = _unit(places) @ _unit(others).T
-    half_chord: Numbers = np.sqrt(np.maximum(0.5 - 0.5 * cosine, 0.0))
-    return 2 * EARTH_M * np.arcsin(np.minimum(half_chord, 1.0))
+    table: Numbers = _unit(places) @ (
+        -0.5 * _unit(others).T
+    )  # worked on in place: fresh memory costs more than the sums
+    table += 0.5
+    np.clip(table, 0.0, 1.0, out=table)
+    np.sqrt(table, out=table)
+    np.arcsin(table, out=table)
+    table *= 2 * EARTH_M
+    return table
 
 
 def _unit(places: Sequence[Place | None]) -> Numbers:
@@ -97,8 +103,14 @@ def _unit(places: Sequence[Place | None]) -> Numbers:
 def estimated_s(metres: Numbers, policy: Policy, now: datetime) -> Numbers:
     """Return the estimated drives in seconds, turn-out included."""
     speed_mps = policy.speeds_kmh[now.astimezone(_zone(policy.timezone)).hour] / 3.6
-    detour = policy.detour + policy.detour_near * np.exp(-metres / policy.detour_reach_m)
-    return policy.turn_out.total_seconds() + policy.travel_factor * metres * detour / speed_mps
+    table: Numbers = metres / -policy.detour_reach_m
+    np.exp(table, out=table)
+    table *= policy.detour_near
+    table += policy.detour
+    table *= metres
+    table *= policy.travel_factor / speed_mps
+    table += policy.turn_out.total_seconds()
+    return table
 
 
 @cache
@@ -112,7 +124,8 @@ def drives_s(
     """Return drives in whole seconds (calls × teams; NaN: not known), which of them a server gave, and where teams start."""
     starts = tuple(start_of(team, policy, now) for team in teams)
     metres = distances_m([call.place for call in calls], [start.place for start in starts])
-    drives: Numbers = np.rint(estimated_s(metres, policy, now))
+    drives = estimated_s(metres, policy, now)
+    np.rint(drives, out=drives)
     routed = np.zeros(drives.shape, dtype=np.bool_)
     if times is not None and times.seconds.size:
         known = _looked_up(times, calls, teams)

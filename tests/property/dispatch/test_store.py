@@ -21,6 +21,7 @@ from services.dispatch.domain.pool import Team
 from services.dispatch.effects import Effects
 from services.dispatch.roster import Roster
 from services.dispatch.tablets import LastSeen
+from services.dispatch.upkeep import Upkeep
 from shared.auth import Caller, Role
 from shared.db import Database
 from shared.errors import Refusal
@@ -53,6 +54,8 @@ steps = st.one_of(
     st.tuples(st.just("offer"), st.sampled_from(CALLS)),
     st.tuples(st.just("act"), st.sampled_from(range(len(TEAMS))), st.sampled_from(CREW_ACTIONS)),
     st.tuples(st.just("time"), st.sampled_from([20, 95, 700, 4000])),
+    st.tuples(st.just("clock_back"), st.sampled_from([60, 3600])),
+    st.tuples(st.just("twice"), st.sampled_from(range(len(TEAMS))), st.sampled_from(CREW_ACTIONS)),
     st.tuples(st.just("silence")),
     st.tuples(st.just("heard")),
 )  # fmt: skip
@@ -136,10 +139,48 @@ class Run:
                 "UPDATE dispatch.assignment SET act_by = act_by - $1::interval, respond_by = respond_by - $1::interval",
                 back,
             )
+        await self.sweep()
+
+    async def sweep(self) -> int:
+        """Let two replicas meet every deadline that has passed; return how many incidents had one."""
         async with self.db.autocommit() as unit:
             passed = await deadlines.due(unit, "los-angeles")
         two_sweeps = [deadlines.meet(self.db, self.desk, incident_id) for incident_id in (*passed, *passed)]
         await asyncio.gather(*two_sweeps)
+        return len(passed)
+
+    async def do_clock_back(self, seconds: int) -> None:
+        """The clock was ahead while everything so far was written, and is set right: live deadlines move with it."""
+        ahead = timedelta(seconds=seconds)
+        async with pg.connected(self.database.admin) as admin:
+            await admin.execute(
+                "UPDATE dispatch.incident SET act_by = act_by + $1::interval, assign_by = assign_by + $1::interval",
+                ahead,
+            )
+            await admin.execute(
+                "UPDATE dispatch.assignment SET act_by = act_by + $1::interval, respond_by = respond_by + $1::interval",
+                ahead,
+            )
+            await admin.execute("UPDATE dispatch.link SET heard_as_of = heard_as_of + $1::interval", ahead)
+            await admin.execute("DELETE FROM dispatch.clock_watch")
+            await admin.execute(
+                "INSERT INTO dispatch.clock_watch (id, latest_at) VALUES (1, dispatch.clock() + $1::interval)", ahead
+            )
+        await Upkeep(self.db, self.desk, None).watch_clock()  # type: ignore[arg-type]  # the clock asks no teams service
+
+    async def do_twice(self, team: int, action: Action) -> None:
+        """The tablet sends an action twice at once; at most one of the two moves anything."""
+        results = await asyncio.gather(self.do_act(team, action), self.do_act(team, action), return_exceptions=True)
+        assert all(one is None or isinstance(one, Refusal) for one in results), results
+
+    async def settle(self) -> None:
+        """Meet what is due, and what that makes due: afterwards every call that has not ended has a holder with time left."""
+        for _ in range(12):
+            if not await self.sweep():
+                break
+        async with pg.connected(self.database.admin) as admin:
+            left = await admin.fetch(UNATTENDED, [*map(str, LIVE)])
+            assert left == [], left
 
     async def do_silence(self) -> None:
         await self._hear("dispatch.clock() - interval '31 s'")
@@ -196,8 +237,22 @@ BROKEN = {
         "SELECT i.id FROM dispatch.incident i JOIN dispatch.incident_event e ON e.incident_id = i.id "
         "GROUP BY i.id HAVING count(*) <> i.event_seq OR max(e.seq) <> i.event_seq"
     ),
+    "a deadline that a step of the clock has left in the future": (
+        "SELECT act_by FROM dispatch.incident WHERE act_by > dispatch.clock() + interval '45 min' "
+        "UNION ALL SELECT act_by FROM dispatch.assignment WHERE act_by > dispatch.clock() + interval '45 min'"
+    ),
     "a report that is not due": "SELECT id FROM dispatch.incident WHERE report_at IS NULL AND confirmed_version < version",
 }
+
+UNATTENDED = """
+    SELECT i.id, i.status FROM dispatch.incident i
+    WHERE i.status <> 'ended' AND coalesce(
+        (SELECT min(a.act_by) FROM dispatch.assignment a WHERE a.incident_id = i.id AND a.status = ANY ($1)), i.act_by
+    ) <= dispatch.clock()
+    UNION ALL
+    SELECT a.id, a.status FROM dispatch.assignment a WHERE a.status = ANY ($1) AND a.act_by <= dispatch.clock()
+"""
+"""Calls and crews whose deadline has passed although every sweep has run."""
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.NonInteractiveExampleWarning")
@@ -222,6 +277,8 @@ def test_no_history_breaks_a_promise(database: pg.Clone) -> None:
             for step in history:
                 await run.do(step)
                 await run.check()
+            await run.settle()
+            await run.check()
         finally:
             await db.close()
 

@@ -125,6 +125,17 @@ def test_nobody_waits_for_a_team_that_will_not_be_free_before_the_hold_ends() ->
     assert chosen(decided([soon], [at_work(1, free_in=9), team(2, base=FAR)])) == {100: 2}
 
 
+def test_a_call_that_is_about_to_be_returned_is_served_before_one_that_is_not() -> None:
+    """One team, two calls of the same age: the one whose time runs out goes first, whatever the order of their ids."""
+    since = NOW - minutes(30)
+    early = call(100, since=since, assign_by=NOW + minutes(90))
+    late = call(101, since=since, assign_by=NOW + minutes(5))
+    assert chosen(decided([early, late], [team(1)])) == {101: 1}
+    assert chosen(
+        decided([replace(early, assign_by=late.assign_by), replace(late, assign_by=early.assign_by)], [team(1)])
+    ) == {100: 1}
+
+
 def test_an_urgent_call_is_kept_only_if_that_saves_five_minutes() -> None:
     free_now = team(2, base=Place(34.0443, -118.1706))  # about 12 min away at this hour
     assert kept(decided([call(priority=1)], [at_work(1, free_in=1), free_now])) == {100: 1}
