@@ -120,8 +120,8 @@ def test_more_that_is_bad_is_never_decided_more_safely(call: Evidence, bad: str,
 def test_our_cases_never_become_safer_by_what_is_bad(case: Case, bad: str, before: bool) -> None:
     plain = case.decide()
     record = {**case.record, "narrative": f"{bad} {case.record['narrative']}"} if before else case.record
-    worse = case._replace(record=record).decide("" if before else bad)
-    assert worse.verdict is not Verdict.SAFE
+    worse = case._replace(record=record).decide("" if before else f". {bad}")
+    assert worse.verdict is Verdict.UNSAFE or bad in TO_WEIGH  # at a party fourteen people are guests until they fight
     assert worse.verdict.caution >= plain.verdict.caution
 
 
@@ -147,6 +147,6 @@ def test_a_bad_span_put_into_a_real_narrative_never_makes_it_safer(which: int, b
     for inserted in (" ".join([*words[:at], f". {bad}", *words[at:]]), f"{told}. {bad}"):
         for answers in ({}, ALL_DENIED):
             plain, worse = (decided(evidence(said(text, answers=answers))) for text in (told, inserted))
-            assert worse.verdict is not Verdict.SAFE
+            assert worse.verdict is not Verdict.SAFE or bad in TO_WEIGH
             if inserted.startswith(told):
                 assert worse.verdict.caution >= plain.verdict.caution

@@ -1,7 +1,7 @@
 """Our own cases against the shipped protocol: written by hand, each round before it was run, labelled by the policy.
 
 They over-represent hard cases, on purpose. What was wrong in a round was mended in general, so these figures show that
-nothing has come back; only the next round, unseen, shows how far the protocol goes (docs/triage.md has each round's).
+nothing has come back; only the next round, unseen, shows how far the protocol goes (CHANGELOG.md has each round's).
 """
 
 import json
