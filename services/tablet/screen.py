@@ -127,6 +127,8 @@ class TabletScreen(App[None]):
             "log": self._below(), "keys": self._keys(item),
         }  # fmt: skip
         below = self.screen_stack[0]  # a question may stand in front of it
+        if not below.query("#top"):
+            return  # it is being closed
         for name, text in parts.items():
             below.query_one(f"#{name}", Static).update(text)
 

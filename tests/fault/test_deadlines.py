@@ -121,8 +121,8 @@ async def test_with_dispatch_gone_for_good_intake_returns_every_call_by_its_own_
         assert datetime.fromisoformat(before["hand_back_by"]) > act_by
         await field.just_after(act_by)
         since = time.monotonic()
-        returned = await corner.cad.until(call, "returned", within_s=IN_TIME_S + 2)
-        assert time.monotonic() - since <= IN_TIME_S + 0.5
+        returned = await corner.cad.until(call, "returned", within_s=IN_TIME_S + 4)
+        assert time.monotonic() - since <= IN_TIME_S + 2
         assert returned["return_reason"] == "system_fault"
     assert not [line for line in await overdue(field, timedelta(seconds=2)) if line.startswith("call ")]
     await field.system.start("dispatch")

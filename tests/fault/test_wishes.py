@@ -209,6 +209,11 @@ async def test_after_dispatchs_database_was_restored_every_wish_is_sent_again_be
     await done.cad.until(done_call, "closed")
     await promises.hold_at_rest(field)
 
+    async def counted() -> bool:
+        seen = "SELECT (SELECT applied FROM intake.dispatch_link) >= (SELECT applied FROM dispatch.link)"
+        return bool(await field.value(seen))
+
+    await eventually("intake has seen, by a heartbeat, how many wishes dispatch had applied", counted, within_s=15)
     field.system.kill("dispatch")
     await restore(field)
     await field.later(timedelta(seconds=60))

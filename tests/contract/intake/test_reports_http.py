@@ -157,7 +157,7 @@ async def test_an_attempt_needs_the_one_before_it_to_be_over(intake: Intake, ear
         ({"received_at": "2026-11-23T18:04:11"}, "/received_at"),
         ({"received_at": 1763949851}, "/received_at"),
         ({"received_at": "1999-12-31T23:59:59Z"}, "/received_at"),
-        ({"received_at": (datetime.now(UTC) + timedelta(minutes=9)).isoformat()}, "/received_at"),
+        ({"received_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}, "/received_at"),
         ({"narrative": "a\x00b"}, "/narrative"),
         ({"answers": {"weapons": "maybe"}}, "/answers/weapons"),
         ({"answers": {"unheard_of": "yes"}}, "/answers/unheard_of"),
@@ -237,7 +237,10 @@ async def test_two_new_calls_that_name_each_other_at_once_share_their_danger(int
     one, other = safe_report(), safe_report()
     one["linked_to"], other["linked_to"] = [other["cad_event_id"]], [one["cad_event_id"]]
     other["answers"] = {**DENIED, "weapons": "yes"}
-    await asyncio.gather(intake.post("/v1/calls", one), intake.post("/v1/calls", other))
+    answers = await asyncio.gather(intake.post("/v1/calls", one), intake.post("/v1/calls", other))
+    for body, answer in zip((one, other), answers, strict=True):
+        again = await intake.post("/v1/calls", body) if answer.status_code == 503 else answer  # as a CAD is asked to
+        assert again.status_code in {200, 201}, again.text
     statuses = {
         row.cad_event_id: row.verdict for row in await intake.rows("SELECT cad_event_id, verdict FROM intake.call")
     }
