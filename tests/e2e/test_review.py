@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from tests.field.ground import Corner, Field
 from tests.field.people import DENIED, UNSURE
+from tests.field.wire import eventually
 
 
 async def test_a_cleared_call_is_offered(corner: Corner, field: Field) -> None:
@@ -75,6 +76,12 @@ async def test_a_review_that_nobody_gives_in_time_returns_the_call(corner: Corne
     await field.reviewer.queue()
     await field.later(by - field.now() - timedelta(seconds=5))
     await field.reviewer.queue()
+
+    async def noted() -> bool:
+        query = "SELECT seen_at > clock_timestamp() + $1 - interval '4 s' FROM intake.reviewer_presence"
+        return bool(await field.value(query, field.ahead))
+
+    await eventually("it is noted that the reviewer was there", noted)
     assert (await corner.cad.call(call))["status"] == "in_review"
     await field.just_after(by)
     returned = await corner.cad.until(call, "returned", within_s=15)
@@ -86,4 +93,8 @@ async def test_without_a_reviewer_the_call_goes_back_at_once(corner: Corner, fie
     call = await corner.report(**UNSURE)
     assert (call["status"], call["return_reason"]) == ("returned", "no_reviewer")
     await field.reviewer.queue()
-    assert (await corner.report(**UNSURE))["status"] == "in_review"
+
+    async def taken() -> bool:
+        return bool((await corner.report(**UNSURE))["status"] == "in_review")
+
+    await eventually("the reviewer who reads now is noted", taken)
