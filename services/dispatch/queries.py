@@ -4,7 +4,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Integer, String, Uuid, bindparam, text
@@ -14,9 +14,10 @@ from services.dispatch.domain.silence import LONGEST_SILENCE
 from services.dispatch.tables import LIVE_SQL
 from shared.edge import cursor, read_cursor
 from shared.errors import Invalid
-from shared.messages.incidents import Progress
+from shared.messages.incidents import Progress, WishAnswer
 
 MOST_EVENTS: Final = 100
+P = TypeVar("P", bound=Progress)
 
 _PROGRESS: Final = text(f"""
     SELECT i.version, dispatch.clock() AS at, i.status, i.return_reason, i.outcome, i.needs, i.position,
@@ -29,17 +30,27 @@ _PROGRESS: Final = text(f"""
             SELECT e.seq, jsonb_build_object('seq', e.seq, 'at', e.at, 'actor', e.actor, 'action', e.action,
                 'from', e.before, 'to', e.after, 'reason', e.reason) AS body
             FROM dispatch.incident_event e WHERE e.incident_id = i.id AND e.seq > i.events_confirmed
-            ORDER BY e.seq LIMIT {MOST_EVENTS}) e) AS events
+            ORDER BY e.seq LIMIT {MOST_EVENTS}) e) AS events,
+        coalesce((SELECT l.applied FROM dispatch.link l WHERE l.jurisdiction = i.jurisdiction), 0) AS applied
     FROM dispatch.incident i WHERE i.id = :incident_id
 """).bindparams(bindparam("incident_id", type_=Uuid))
 
 
 async def progress(conn: AsyncConnection, incident_id: UUID) -> Progress | None:
     """Return dispatch's whole view of an incident, with the history that intake has not confirmed; None if unknown."""
+    return await _view(conn, incident_id, Progress)
+
+
+async def answer_to_wish(conn: AsyncConnection, incident_id: UUID) -> WishAnswer | None:
+    """Return the same view with the running count of applied wishes; None if unknown."""
+    return await _view(conn, incident_id, WishAnswer)
+
+
+async def _view(conn: AsyncConnection, incident_id: UUID, model: type[P]) -> P | None:
     row = (await conn.execute(_PROGRESS, {"incident_id": incident_id})).mappings().first()
     if row is None:
         return None
-    return Progress.model_validate({**row, "notices": row["notices"] or [], "events": row["events"] or []})
+    return model.model_validate({**row, "notices": row["notices"] or [], "events": row["events"] or []})
 
 
 MOST_WAITING: Final = 500

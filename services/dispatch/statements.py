@@ -90,6 +90,7 @@ _TYPES: Final[Mapping[str, Any]] = {
     "incident_id": Uuid, "assignment_id": Uuid, "team_id": Uuid, "provider_id": Uuid, "is_move": Boolean, "scheduled": Boolean,
     "needs_offerable": Boolean, "needs_departable": Boolean, "needs_heard": Boolean, "needs_open": Boolean,
     "version": BigInteger, "incident_version": BigInteger, "event_count": BigInteger, "drive_s": BigInteger, "seq": BigInteger,
+    "applied": BigInteger,
     "priority": BigInteger, "alert_after_s": Float, "may_offer": Boolean, "may_depart": Boolean,
 }  # fmt: skip
 
@@ -126,6 +127,7 @@ RECEIVE: Final = _statement("""
             0, :return_reason, 0, 0, dispatch.clock(), 0
         FROM (SELECT CAST(:assign_by AS timestamptz) AS assign_by,
                      dispatch.clock() + make_interval(secs => :alert_after_s) AS alert_at) until
+        WHERE :applied <= coalesce((SELECT applied FROM dispatch.link WHERE jurisdiction = :jurisdiction), 0)
         ON CONFLICT (id) DO NOTHING
         RETURNING id, jurisdiction
     ), history AS (
@@ -135,6 +137,9 @@ RECEIVE: Final = _statement("""
         INSERT INTO dispatch.link (jurisdiction, applied) SELECT jurisdiction, 1 FROM written WHERE :seq > 0
         ON CONFLICT (jurisdiction) DO UPDATE SET applied = dispatch.link.applied + 1
     ) SELECT id FROM written
+""")
+APPLIED: Final = _statement("""
+    SELECT dispatch.clock(), coalesce((SELECT applied FROM dispatch.link WHERE jurisdiction = :jurisdiction), 0)
 """)
 COUNT_APPLIED: Final = _statement("""
     INSERT INTO dispatch.link (jurisdiction, applied) VALUES (:jurisdiction, 1)

@@ -8,6 +8,7 @@ beginnings: a new incident, and a new assignment.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -61,8 +62,11 @@ def _plain(value: Any) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
-async def receive(conn: AsyncConnection, new: NewIncident, *, actor: str) -> bool:
-    """Insert an incident with its first history row and count the wish as applied. False: the id is known already."""
+async def receive(conn: AsyncConnection, new: NewIncident, *, actor: str, applied: int = 0) -> bool:
+    """Insert an incident with its first history row and count the wish as applied.
+
+    False: the id is known already, or fewer wishes than `applied` were ever applied here; nothing was written.
+    """
     row = await conn.execute(
         statements.RECEIVE,
         {
@@ -70,7 +74,7 @@ async def receive(conn: AsyncConnection, new: NewIncident, *, actor: str) -> boo
             "wanted": new.wish.wanted, "may_offer": new.wish.may_offer, "may_depart": new.wish.may_depart,
             "reason": new.wish.reason, "verdict": new.wish.verdict, "priority": new.priority, "facts": _json(new.facts),
             "assign_by": new.assign_by, "alert_after_s": new.alert_after_s, "return_reason": new.return_reason,
-            "actor": actor, "data": _json(new.data),
+            "actor": actor, "data": _json(new.data), "applied": applied,
         },
     )  # fmt: skip
     return row.first() is not None
@@ -130,6 +134,12 @@ def _common(step: Step) -> dict[str, Any]:
         "actor": step.actor,
         "resolves": ",".join(step.resolves),
     }
+
+
+async def read_applied(conn: AsyncConnection, jurisdiction: str) -> tuple[datetime, int]:
+    """Return the time and how many wishes were applied here by then."""
+    now, applied = (await conn.execute(statements.APPLIED, {"jurisdiction": jurisdiction})).one()
+    return now, applied
 
 
 async def count_applied(conn: AsyncConnection, jurisdiction: str) -> None:

@@ -2,14 +2,18 @@
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Final, TypeVar
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from services.intake.store.wishes import WishToSend
-from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress
+from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress, WishAnswer
 from shared.peer import Peer, PeerSilentError, Reply
 from shared.problems import URN
+
+M = TypeVar("M", bound=BaseModel)
+MISSING: Final = URN + "wishes-missing"
 
 
 class DispatchRefused(Exception):
@@ -33,7 +37,7 @@ class Dispatch:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    async def put_wish(self, wish: WishToSend) -> Progress:
+    async def put_wish(self, wish: WishToSend) -> WishAnswer | WishesMissing:
         """Tell dispatch what intake wants for a call now; return dispatch's whole view of it. Any 2xx confirms the `seq`."""
         body = {
             "seq": wish.seq,
@@ -42,27 +46,22 @@ class Dispatch:
             "may_depart": wish.may_depart,
             "reason": wish.reason,
             "facts": wish.facts,
+            "applied": wish.applied,
         }
-        return _progress(await self._peer.request("PUT", f"/v1/incidents/{wish.call_id}", json=body))
+        reply = await self._peer.request("PUT", f"/v1/incidents/{wish.call_id}", json=body)
+        return _missing(reply) or _read(reply, WishAnswer, "a wish")
 
     async def get_incident(self, call_id: UUID, *, timeout_s: float) -> Progress:
         """Return dispatch's view of a call. Raises IncidentUnknown if it has none."""
         reply = await self._peer.request("GET", f"/v1/incidents/{call_id}", timeout_s=timeout_s)
         if reply.status == HTTPStatus.NOT_FOUND:
             raise IncidentUnknown
-        return _progress(reply)
+        return _read(reply, Progress, "a question about an incident")
 
     async def beat(self, heartbeat: Heartbeat) -> HeartbeatAnswer | WishesMissing:
         """Tell dispatch that intake lives, and return its time and its count of applied wishes."""
         reply = await self._peer.request("PUT", "/v1/heartbeat", json=heartbeat.model_dump(mode="json"))
-        try:
-            if reply.status == HTTPStatus.CONFLICT and reply.body.get("type") == URN + "wishes-missing":
-                return WishesMissing(HeartbeatAnswer.model_validate(reply.body))
-            if reply.ok:
-                return HeartbeatAnswer.model_validate(reply.body)
-        except (ValidationError, AttributeError) as error:
-            raise DispatchRefused("an unreadable answer to a heartbeat") from error
-        raise DispatchRefused(f"{reply.status} to a heartbeat")
+        return _missing(reply) or _read(reply, HeartbeatAnswer, "a heartbeat")
 
     async def ready(self) -> bool:
         """Say whether dispatch's process answers at all."""
@@ -73,13 +72,23 @@ class Dispatch:
         await self._peer.close()
 
 
-def _progress(reply: Reply) -> Progress:
+def _missing(reply: Reply) -> WishesMissing | None:
+    if reply.status == HTTPStatus.CONFLICT and isinstance(reply.body, dict) and reply.body.get("type") == MISSING:
+        return WishesMissing(_parsed(reply, HeartbeatAnswer, "a count of wishes"))
+    return None
+
+
+def _read(reply: Reply, model: type[M], what: str) -> M:
     if not reply.ok:
-        raise DispatchRefused(f"{reply.status} about an incident")
+        raise DispatchRefused(f"{reply.status} to {what}")
+    return _parsed(reply, model, what)
+
+
+def _parsed(reply: Reply, model: type[M], what: str) -> M:
     try:
-        return Progress.model_validate(reply.body)
+        return model.model_validate(reply.body)
     except ValidationError as error:
-        raise DispatchRefused("an unreadable view of an incident") from error
+        raise DispatchRefused(f"an unreadable answer to {what}") from error
 
 
 __all__ = ["Dispatch", "DispatchRefused", "IncidentUnknown", "PeerSilentError", "WishesMissing"]

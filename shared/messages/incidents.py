@@ -77,6 +77,8 @@ class Wish(Message):
     """While `withdrawn`: the return reason or `cancelled`. Else what is awaited: `police_staged` or `review`."""
     facts: Facts | None = None
     """Absent only when the wish is `withdrawn`."""
+    applied: Annotated[int, Field(ge=0, le=2**62)] = 0
+    """The highest count of applied wishes that intake has seen from dispatch; 0 while it sends every wish again."""
 
 
 class AssignmentView(Message):
@@ -141,6 +143,12 @@ class Progress(Message):
             ]
         }
     }  # fmt: skip
+
+
+class WishAnswer(Progress):
+    """Dispatch's view of the incident after a wish, and its running count of applied wishes, this one included."""
+
+    applied: Annotated[int, Field(ge=0, le=2**62)] = 0
 
 
 class ProgressReceipt(Message):

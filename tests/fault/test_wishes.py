@@ -196,11 +196,13 @@ async def restore(field: Field) -> None:
 async def test_after_dispatchs_database_was_restored_every_wish_is_sent_again_before_anybody_is_sent(
     field: Field,
 ) -> None:
-    kept, withdrawn, lost, done = [await field.corner() for _ in range(4)]
+    kept, withdrawn, lost, done, bystander = [await field.corner() for _ in range(5)]
     kept_call, kept_item = await kept.under_way("accept")
     withdrawn_call, withdrawn_item = await withdrawn.under_way("accept")
+    bystanders = [await bystander.report() for _ in range(4)]
     await field.link_is_up()
     await backup(field)
+    await field.later(timedelta(seconds=60))  # what the backup says of the heartbeat is too old when it is restored
 
     await withdrawn.cad.update(withdrawn_call, WORSE)
     await withdrawn.tablet.withdraw(withdrawn_call)
@@ -208,15 +210,10 @@ async def test_after_dispatchs_database_was_restored_every_wish_is_sent_again_be
     done_call, _ = await done.under_way("accept", "depart", "arrive", "clear")
     await done.cad.until(done_call, "closed")
     await promises.hold_at_rest(field)
-
-    async def counted() -> bool:
-        seen = "SELECT (SELECT applied FROM intake.dispatch_link) >= (SELECT applied FROM dispatch.link)"
-        return bool(await field.value(seen))
-
-    await eventually("intake has seen, by a heartbeat, how many wishes dispatch had applied", counted, within_s=15)
     field.system.kill("dispatch")
     await restore(field)
-    await field.later(timedelta(seconds=60))
+    for call in bystanders:  # wishes that may come before the first heartbeat, and make up for those that were lost
+        await bystander.cad.cancel(call)
     await field.system.start("dispatch")
     for corner, item in ((kept, kept_item), (withdrawn, withdrawn_item)):
         reply = await corner.tablet.act(item, "depart")  # nothing counts as heard before the wishes are there again

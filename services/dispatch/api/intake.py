@@ -9,7 +9,7 @@ from services.dispatch import queries
 from services.dispatch.api.state import Db, TheDesk
 from services.dispatch.commands import heartbeat, wishes
 from shared.auth import Caller, Role, allow
-from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress, Wish
+from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Wish, WishAnswer
 from shared.problems import answers
 
 router = APIRouter(tags=["intake"])
@@ -35,13 +35,14 @@ WISH_EXAMPLES = {
 TheWish = Annotated[Wish, Body(openapi_examples=WISH_EXAMPLES)]
 
 
-@router.put("/v1/incidents/{incident_id}", summary="What intake wants for a call now", responses=answers())
+@router.put("/v1/incidents/{incident_id}", summary="What intake wants for a call now", responses=answers(409))
 async def put_wish(
     incident_id: UUID, wish: TheWish, db: Db, desk: TheDesk, _caller: Annotated[Caller, allow(Role.SERVICE)]
-) -> Progress:
+) -> WishAnswer:
     """Apply the wish if its `seq` is higher than any seen, and answer with the incident as it is then.
 
     An older or equal `seq` changes nothing and is answered 200 all the same. An ended incident stays ended.
+    409 `wishes-missing`, as for the heartbeat, when intake has seen more applied wishes (`applied`) than there are here.
     """
     async with db.autocommit() as unit:
         is_new = await wishes.receive(unit, desk, incident_id, wish)
@@ -49,9 +50,9 @@ async def put_wish(
         async with db.transaction() as unit:
             await wishes.apply(unit, desk, incident_id, wish)
     async with db.autocommit() as unit:
-        progress = await queries.progress(unit.conn, incident_id)
-    assert progress is not None, "incidents are never deleted"
-    return progress
+        answer = await queries.answer_to_wish(unit.conn, incident_id)
+    assert answer is not None, "incidents are never deleted"
+    return answer
 
 
 @router.put("/v1/heartbeat", summary="Intake lives", responses=answers(409))

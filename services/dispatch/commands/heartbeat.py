@@ -36,9 +36,5 @@ async def hear(db: Database, desk: Desk, heartbeat: Heartbeat) -> HeartbeatAnswe
         )
         as_of, applied = found.one()
     if heartbeat.applied > applied:
-        raise WishesMissing(
-            "This database holds fewer wishes than you have seen applied; send every wish again.",
-            as_of=as_of.isoformat(),
-            applied=applied,
-        )
+        raise WishesMissing(as_of, applied)
     return HeartbeatAnswer(as_of=as_of, applied=applied)

@@ -12,6 +12,7 @@ from services.dispatch.desk import Desk
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
 from services.dispatch.domain.guards import Wish, awaited, may_be_offered
+from services.dispatch.domain.refusals import WishesMissing
 from services.dispatch.facts import misfit, priority_of, verdict_of
 from services.dispatch.step import Step
 from shared.alerts import Alarm, Severity, raise_alert
@@ -23,7 +24,7 @@ INTAKE = "service:intake"
 
 
 async def receive(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -> bool:
-    """Store the first wish of a call in one statement. False: the call is known, and nothing was written; `apply` the wish.
+    """Store the first wish of a call in one statement. False: nothing was written; `apply` the wish, which says why.
 
     A first wish that is already `withdrawn` is stored as ended, so that a late `civilian` finds it.
     """
@@ -44,14 +45,20 @@ async def receive(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish)
         return_reason=message.reason if ended and message.reason != recalls.CANCELLED else None,
         data=_said(message, facts),
     )
-    if not await store.receive(unit.conn, new, actor=INTAKE):
+    if not await store.receive(unit.conn, new, actor=INTAKE, applied=message.applied):
         return False
     desk.effects.received(unit, call_id)
     return True
 
 
 async def apply(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -> None:
-    """Apply a wish for a known call, in the caller's transaction. An older or equal `seq` changes nothing."""
+    """Apply a wish for a known call, in the caller's transaction. An older or equal `seq` changes nothing.
+
+    Raises WishesMissing when intake has seen more applied wishes than there are here: the database was restored.
+    """
+    as_of, applied = await store.read_applied(unit.conn, desk.jurisdiction)
+    if message.applied > applied:
+        raise WishesMissing(as_of, applied)
     facts = _facts(message)
     case = await store.lock_case(unit.conn, call_id)
     if case is None or message.seq <= case.incident.wish_seq:

@@ -1,5 +1,7 @@
 """Refusals of dispatch beside those of the two machines. They carry facts and know nothing of HTTP."""
 
+from datetime import datetime
+
 from shared.errors import Refusal, Unavailable
 
 
@@ -25,6 +27,10 @@ class WishesMissing(Refusal):
     """Intake has seen more applied wishes than this database holds: it was restored. Every wish must be sent again."""
 
     title = "Wishes missing"
+
+    def __init__(self, as_of: datetime, applied: int) -> None:
+        detail = "This database holds fewer wishes than you have seen applied; send every wish again."
+        super().__init__(detail, as_of=as_of.isoformat(), applied=applied)
 
 
 class TeamNotEligible(Refusal):

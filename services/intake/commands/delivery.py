@@ -4,8 +4,9 @@ from uuid import UUID
 
 from services.intake.commands.desk import Desk
 from services.intake.commands.progress import progress
-from services.intake.peers import Dispatch
-from services.intake.store import wishes
+from services.intake.commands.resending import resend_all
+from services.intake.peers import Dispatch, WishesMissing
+from services.intake.store import link, wishes
 from services.intake.tables import alert
 from shared import alerts
 from shared.db import Database
@@ -29,7 +30,11 @@ async def deliver(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -
     if wish is None:
         return
     view = await dispatch.put_wish(wish)
+    if isinstance(view, WishesMissing):
+        await resend_all(db, desk, view)  # this one is sent again with the others
+        return
     async with db.autocommit() as unit:
+        await link.record_count(unit.conn, view.applied)
         if await wishes.confirm(unit.conn, call_id, wish.seq):
             await alerts.resolve(unit.conn, alert, call_id, LATE_WITHDRAWAL)
             desk.tell_alerts(unit)

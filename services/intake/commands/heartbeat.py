@@ -8,6 +8,7 @@ import structlog
 from services.intake.commands.alarms import alarm, quiet
 from services.intake.commands.deadlines import give_back_unaccepted
 from services.intake.commands.desk import Desk
+from services.intake.commands.resending import RESTORED, resend_all
 from services.intake.metrics import DISPATCH_ANSWERS
 from services.intake.peers import Dispatch, DispatchRefused, PeerSilentError, WishesMissing
 from services.intake.store import link, wishes
@@ -17,7 +18,6 @@ from shared.messages.incidents import Heartbeat
 
 log = structlog.get_logger(__name__)
 SILENT: Final = "dispatch_silent"
-RESTORED: Final = "dispatch_restored"
 _ALERT_AFTER: Final = timedelta(seconds=10)
 _OLD_ECHO: Final = timedelta(seconds=15)
 
@@ -63,19 +63,9 @@ async def _silent(db: Database, desk: Desk) -> None:
 
 async def _restored(db: Database, desk: Desk, missing: WishesMissing) -> bool:
     """Send every wish again, and only then believe dispatch's lower count; True when that is done."""
+    if await resend_all(db, desk, missing):
+        return False
     async with db.transaction() as unit:
-        first = await link.record_restore(unit.conn, missing.answer.as_of, missing.answer.applied)
-        if first:
-            marked = await wishes.mark_for_resending(unit.conn, desk.jurisdiction, desk.settings.resend_within)
-            log.warning("heartbeat.dispatch_was_restored", wishes=marked)
-            await alarm(
-                unit.conn,
-                Alarm(
-                    RESTORED, "dispatch", Severity.CALL, "Dispatch's database was set back; every wish is sent again."
-                ),
-            )
-            desk.tell_alerts(unit)
-            return False
         if await wishes.left_to_resend(unit.conn, desk.jurisdiction):
             return False
         return await link.accept_count(unit.conn, missing.answer.applied)

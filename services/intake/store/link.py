@@ -35,6 +35,16 @@ async def record_answer(conn: AsyncConnection, as_of: datetime, applied: int) ->
     await conn.execute(_ANSWERED, {"as_of": as_of, "applied": applied})
 
 
+_COUNTED: Final = text(
+    "UPDATE intake.dispatch_link SET applied = :applied WHERE id = 1 AND applied < :applied AND NOT resending"
+).bindparams(bindparam("applied", type_=BigInteger))
+
+
+async def record_count(conn: AsyncConnection, applied: int) -> None:
+    """Record dispatch's count as it answered a wish. Done before the wish counts as confirmed: a crash between only repeats."""
+    await conn.execute(_COUNTED, {"applied": applied})
+
+
 _FORGETFUL: Final = text(
     """
     UPDATE intake.dispatch_link SET echo = :as_of, answered_at = intake.clock(), silent_since = NULL, resending = true

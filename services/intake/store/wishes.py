@@ -23,6 +23,8 @@ class WishToSend(NamedTuple):
     reason: str | None
     facts: Mapping[str, Any] | None
     alerted_seq: int
+    applied: int
+    """The highest count of applied wishes seen from dispatch; 0 while every wish is sent again."""
 
 
 _CLAIM: Final = text(
@@ -45,7 +47,8 @@ async def claim(conn: AsyncConnection, jurisdiction: str, retry: timedelta) -> l
 
 _READ: Final = text(
     """
-    SELECT call_id, seq, wanted, may_offer, may_depart, reason, facts, alerted_seq
+    SELECT call_id, seq, wanted, may_offer, may_depart, reason, facts, alerted_seq,
+        (SELECT CASE WHEN resending THEN 0 ELSE applied END FROM intake.dispatch_link WHERE id = 1) AS applied
     FROM intake.wish WHERE call_id = :call_id AND next_try_at IS NOT NULL
     """
 ).bindparams(bindparam("call_id", type_=Uuid))

@@ -63,6 +63,21 @@ async def test_after_a_restore_nothing_counts_as_heard_until_the_wishes_are_here
     assert await heard_as_of(world) == datetime.fromisoformat(now)
 
 
+async def test_after_a_restore_no_wish_that_counts_on_more_is_applied(world: World) -> None:
+    known = await world.wish()
+    new = str(uuid4())
+    for call, seq in ((new, 1), (known, 2)):
+        refused = await world.put(f"/v1/incidents/{call}", fakes.withdrawn(seq, "risk_rose") | {"applied": 2})
+        assert refused.status_code == 409
+        assert refused.json()["type"] == "urn:commonground:problem:wishes-missing"
+        assert refused.json()["applied"] == 1
+    assert (await world.progress(known))["status"] == "waiting"
+    again = await world.put(f"/v1/incidents/{known}", fakes.withdrawn(2, "risk_rose") | {"applied": 1})
+    assert (again.json()["status"], again.json()["applied"]) == ("ended", 2)
+    first = await world.put(f"/v1/incidents/{new}", fakes.withdrawn(1, "risk_rose") | {"applied": 2})
+    assert (first.json()["status"], first.json()["applied"]) == ("ended", 3)
+
+
 async def test_a_withdrawal_named_by_the_heartbeat_stops_a_team_at_once(world: World) -> None:
     team = fakes.a_team()
     world.teams.items = [team]

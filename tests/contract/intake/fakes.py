@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.intake.peers import IncidentUnknown, WishesMissing
 from services.intake.store.wishes import WishToSend
-from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress
+from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress, WishAnswer
 from shared.peer import PeerSilentError
 
 
@@ -26,14 +26,16 @@ class FakeDispatch:
         if self.silent:
             raise PeerSilentError("told to be silent")
 
-    async def put_wish(self, wish: WishToSend) -> Progress:
+    async def put_wish(self, wish: WishToSend) -> WishAnswer | WishesMissing:
         self.tries += 1
         self._listen()
+        if wish.applied > self.applied:
+            return WishesMissing(HeartbeatAnswer(as_of=datetime.now(UTC), applied=self.applied))
         self.wishes.append(wish)
         self.applied += 1
         if wish.call_id not in self.views:
             self.views[wish.call_id] = view(1)
-        return self.views[wish.call_id]
+        return WishAnswer(**self.views[wish.call_id].model_dump(), applied=self.applied)
 
     async def get_incident(self, call_id: UUID, *, timeout_s: float) -> Progress:
         del timeout_s

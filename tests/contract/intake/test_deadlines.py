@@ -11,7 +11,7 @@ from services.intake.peers import WishesMissing
 from shared.auth import Role
 from shared.messages.incidents import HeartbeatAnswer
 from tests import pg
-from tests.contract.intake.conftest import Intake, doubtful_report, eventually
+from tests.contract.intake.conftest import Intake, doubtful_report, eventually, safe_report
 from tests.contract.intake.fakes import assigned, view
 from tests.contract.intake.test_progress import queued
 
@@ -179,6 +179,26 @@ class TestHeartbeat:
         intake.dispatch.beat_answer = HeartbeatAnswer(as_of=at, applied=5)
         await sweep(intake, heartbeat.beat)
         assert intake.dispatch.beats[-1].applied == 3
+
+    async def test_a_restore_that_no_heartbeat_has_seen_shows_in_the_answer_to_the_next_wish(
+        self, intake: Intake
+    ) -> None:
+        intake.dispatch.beat_answer = HeartbeatAnswer(as_of=datetime(2026, 11, 23, 12, tzinfo=UTC), applied=0)
+        going = await queued(intake)
+        await eventually_confirmed(intake)
+        intake.dispatch.applied = 0  # as before that wish came
+        intake.dispatch.wishes.clear()
+        new = str((await intake.report(safe_report()))["id"])
+        relay = intake.app.state.desk.send_soon
+        for _ in range(1000):
+            if len(intake.dispatch.wishes) >= 2:
+                break
+            for row in await intake.rows("SELECT call_id FROM intake.wish WHERE next_try_at IS NOT NULL"):
+                relay(row.call_id)
+            await asyncio.sleep(0.005)
+        assert {str(wish.call_id) for wish in intake.dispatch.wishes} == {going, new}
+        [alert] = await intake.rows("SELECT kind FROM intake.alert WHERE resolved_at IS NULL")
+        assert alert.kind == "dispatch_restored"
 
 
 async def eventually_confirmed(intake: Intake) -> None:
