@@ -96,10 +96,21 @@ async def test_a_report_that_differs_is_an_update(intake: Intake) -> None:
     assert intake.dispatch.wishes[-1].reason == "risk_rose"
 
 
+async def answered(intake: Intake, body: Any) -> Any:
+    """Post as a CAD does: again after a second while the service is too busy (503)."""
+    for _ in range(10):
+        answer = await intake.post("/v1/calls", body)
+        if answer.status_code != 503:
+            break
+        await asyncio.sleep(1)
+    return answer
+
+
 async def test_fifty_copies_at_once_make_one_call_with_one_decision(intake: Intake) -> None:
     body = safe_report()
-    answers = await asyncio.gather(*(intake.post("/v1/calls", body) for _ in range(50)))
-    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [201]
+    answers = await asyncio.gather(*(answered(intake, body) for _ in range(50)))
+    assert {answer.status_code for answer in answers} <= {200, 201}
+    assert [answer.status_code for answer in answers].count(201) <= 1
     assert len({answer.json()["id"] for answer in answers}) == 1
     assert len({str(answer.json()["decision"]) for answer in answers}) == 1
     assert len(await intake.rows("SELECT 1 FROM intake.call")) == 1
@@ -237,10 +248,8 @@ async def test_two_new_calls_that_name_each_other_at_once_share_their_danger(int
     one, other = safe_report(), safe_report()
     one["linked_to"], other["linked_to"] = [other["cad_event_id"]], [one["cad_event_id"]]
     other["answers"] = {**DENIED, "weapons": "yes"}
-    answers = await asyncio.gather(intake.post("/v1/calls", one), intake.post("/v1/calls", other))
-    for body, answer in zip((one, other), answers, strict=True):
-        again = await intake.post("/v1/calls", body) if answer.status_code == 503 else answer  # as a CAD is asked to
-        assert again.status_code in {200, 201}, again.text
+    for answer in await asyncio.gather(answered(intake, one), answered(intake, other)):
+        assert answer.status_code in {200, 201}, answer.text
     statuses = {
         row.cad_event_id: row.verdict for row in await intake.rows("SELECT cad_event_id, verdict FROM intake.call")
     }
