@@ -9,17 +9,21 @@ WORKERS ?= 3  # most tests wait for something; more than this and those with dea
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-$(V)/.ok: requirements.lock
+$(V)/.run: requirements-run.lock
 	@$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Common Ground needs Python 3.11 or newer; '$(PY)' is older. Set PY=python3.12, say."; exit 1; }
 	@$(PY) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PY) -m venv $(V)
-	$(V)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(V)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-run.lock
 	@echo "$(CURDIR)" > "$$($(V)/bin/python -c 'import sysconfig;print(sysconfig.get_path("purelib"))')/_commonground.pth"
 	@printf '#!%s\nimport sys\nfrom services.cli import main\nsys.exit(main())\n' "$(CURDIR)/$(V)/bin/python" > $(V)/bin/commonground
 	@chmod +x $(V)/bin/commonground
 	@touch $@
 
-run: $(V)/.ok  ## set up, start everything, prove it, stay up (ONCE=1: stop after the proof)
+$(V)/.ok: $(V)/.run requirements.lock
+	$(V)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+run: $(V)/.run  ## set up, start everything, prove it, stay up (ONCE=1: stop after the proof)
 	@exec $(V)/bin/python -m services.cli up $(if $(ONCE),--once) $(ARGS)
 
 test: $(V)/.ok  ## the whole test suite on a throw-away PostgreSQL (ARGS="tests/unit -x": a part of it)

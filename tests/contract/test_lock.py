@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LOCKS = ("requirements.lock", "requirements-image.lock")
+LOCKS = ("requirements.lock", "requirements-image.lock", "requirements-run.lock")
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -46,8 +46,12 @@ def test_every_dependency_of_the_project_is_locked_at_a_version_it_allows(reposi
         assert all(requirement.specifier.contains(version) for version in versions), f"{text}: locked are {versions}"
 
 
-def test_the_images_lock_is_the_runtime_part_of_the_lock(repository: Path) -> None:
-    wanted = runpy.run_path(str(repository / ".ci" / "image_lock.py"))["image_lock"]()
-    assert (repository / "requirements-image.lock").read_text() == wanted, "run .venv/bin/python .ci/image_lock.py"
-    assert "pytest" not in wanted
-    assert "pgserver" not in wanted
+def test_the_smaller_locks_are_parts_of_the_lock(repository: Path) -> None:
+    made = runpy.run_path(str(repository / ".ci" / "part_locks.py"))
+    for name, extras in made["PARTS"].items():
+        assert (repository / name).read_text() == made["part"](*extras), "run .venv/bin/python .ci/part_locks.py"
+    image, run = (repository / "requirements-image.lock").read_text(), (repository / "requirements-run.lock").read_text()
+    assert "linkify-it-py==" in image  # of markdown-it-py[linkify], which is also asked for without it
+    assert "pytest==" not in image + run
+    assert "pgserver" not in image
+    assert "pgserver" in run

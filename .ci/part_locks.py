@@ -1,4 +1,5 @@
-"""Writes requirements-image.lock: the part of requirements.lock that a running service needs, pins and hashes unchanged.
+"""Writes requirements-image.lock, the part of requirements.lock that a running service needs, and requirements-run.lock, which is that
+and the embedded PostgreSQL for `make run`; pins and hashes unchanged.
 
 Run with the Python of .venv after requirements.lock has changed; `tests/contract/test_lock.py` says when it is stale.
 """
@@ -27,31 +28,34 @@ def blocks(lock: str) -> dict[str, list[str]]:
 
 def needed(roots: list[str], locked: Mapping[str, list[str]]) -> set[str]:
     """Return the locked packages that `roots` pull in on any platform."""
-    wanted: set[str] = set()
+    seen: set[tuple[str, str]] = set()
     open_: list[Requirement] = [Requirement(root) for root in roots]
     while open_:
         requirement = open_.pop()
         name = canonicalize_name(requirement.name)
-        if name not in locked or name in wanted:
+        new = {(name, extra) for extra in requirement.extras | {""}} - seen
+        if name not in locked or not new:
             continue
-        wanted.add(name)
+        seen |= new
         try:
             below = [Requirement(text) for text in requires(name) or []]
         except ModuleNotFoundError:
             continue  # of another platform: it has nothing below it that we would need here
-        extras = requirement.extras or {""}
-        open_ += [r for r in below if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in extras | {""})]
-    return wanted
+        open_ += [r for r in below if r.marker is None or any(r.marker.evaluate({"extra": extra}) for _, extra in new)]
+    return {name for name, _ in seen}
 
 
-def image_lock() -> str:
-    """Return what requirements-image.lock should hold."""
+def part(*extras: str) -> str:
+    """Return the part of the lock that the project needs with these extras and no others."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(name for extra in extras for name in project["optional-dependencies"][extra])]
     locked = blocks((ROOT / "requirements.lock").read_text())
-    names = sorted(needed(project["dependencies"], locked))
-    return "\n".join(entry for name in names for entry in locked[name]) + "\n"
+    return "\n".join(entry for name in sorted(needed(wanted, locked)) for entry in locked[name]) + "\n"
 
+
+PARTS: Mapping[str, tuple[str, ...]] = {"requirements-image.lock": (), "requirements-run.lock": ("embedded",)}
 
 if __name__ == "__main__":
-    (ROOT / "requirements-image.lock").write_text(image_lock())
-    sys.stdout.write("wrote requirements-image.lock\n")
+    for name, extras in PARTS.items():
+        (ROOT / name).write_text(part(*extras))
+        sys.stdout.write(f"wrote {name}\n")
