@@ -104,10 +104,10 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
 def _add_routes(app: FastAPI, tablet_poll: TabletPoll, db: Database, peers: Peers) -> None:
     # Before FastAPI's route of the same path, which stays for its documentation and for unusual ways to write an id.
     app.router.routes.append(Route("/v1/teams/{team_id:uuid}/assignments", tablet_poll, methods=["GET"]))
-    app.include_router(intake.router)
-    app.include_router(incidents.router)
     app.include_router(assignments.router)
+    app.include_router(incidents.router)
     app.include_router(board.router)
+    app.include_router(intake.router)
     app.include_router(alerts_router(tables.alert))
     needed = {"database": database_check(db, tables.SCHEMA, head(tables.SCHEMA))}
     app.include_router(health_router(needed, {"intake": _answers(peers.intake), "teams": _answers(peers.teams)}))

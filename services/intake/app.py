@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastA
     )  # fmt: skip
     app.state.token_secret = settings.token_secret.get_secret_value()
     app.state.idempotency_table = idempotency_key
-    routers = (inward, calls, updates, actions, feed, history, triage, places, plans, outcomes)
+    routers = (calls, updates, actions, feed, history, triage, places, plans, outcomes, inward)
     for router in (*(module.router for module in routers), alerts.alerts_router(alert)):
         app.include_router(router)
     app.include_router(health.health_router(*_checks(app)))

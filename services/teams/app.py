@@ -60,7 +60,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.hub = hub
     app.state.snapshots = Snapshots()
     app.state.idempotency_table = idempotency_key
-    app.include_router(health_router({"database": database_check(db, SCHEMA, head(SCHEMA))}, {}))
     for router in (
         organisations.providers,
         organisations.teams,
@@ -73,4 +72,5 @@ def create_app(settings: Settings) -> FastAPI:
         alerts_router(alert),
     ):
         app.include_router(router)
+    app.include_router(health_router({"database": database_check(db, SCHEMA, head(SCHEMA))}, {}))
     return app
