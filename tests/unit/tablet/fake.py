@@ -29,6 +29,8 @@ class FakeDispatch:
         self.online = True
         self.loses_answers = False
         self.duty = "available"
+        self.remembers: list[dict[str, Any]] | None = None
+        """What a replica that lost a notification answers to whoever waits."""
         self._answers: dict[str, tuple[int, Any]] = {}
         self._version = 0
         self._moved = asyncio.Event()
@@ -99,6 +101,8 @@ class FakeDispatch:
         return httpx2.Response(200, json={"name": "Eastside Mediation", "members": [{"id": "a"}], "duty": duty})
 
     async def _list(self, request: httpx2.Request) -> httpx2.Response:
+        if self.remembers is not None and "Prefer" in request.headers:
+            return httpx2.Response(200, json={"items": self.remembers}, headers={"ETag": '"old"'})
         if request.headers.get("If-None-Match") == f'"{self._version}"' and "Prefer" in request.headers:
             moved = self._moved
             try:

@@ -1,7 +1,7 @@
 """The tablet's protocol: what it shows is the truth as it was heard, and each press is applied or refused once, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,10 @@ FAST = Pace(pauses_s=(0.002,))
 
 
 @asynccontextmanager
-async def switched_on(dispatch: FakeDispatch, file: Path | None = None) -> AsyncIterator[Link]:
-    link = Link(dispatch.api, SystemClock(), "t1", "token", file=file, pace=FAST)
+async def switched_on(
+    dispatch: FakeDispatch, file: Path | None = None, changed: Callable[[], None] = lambda: None
+) -> AsyncIterator[Link]:
+    link = Link(dispatch.api, SystemClock(), "t1", "token", file=file, pace=FAST, changed=changed)
     task = asyncio.create_task(link.run())
     try:
         yield link
@@ -64,6 +66,26 @@ async def test_a_lost_answer_does_nothing_twice() -> None:
         await until(lambda: not len(link.presses))
     assert [one["action"] for one in dispatch.got] == ["accept"]
     assert [why for _, why in link.settled] == ["applied"]
+
+
+async def test_a_list_older_than_an_answer_is_not_shown_but_what_the_database_says_is() -> None:
+    dispatch = FakeDispatch()
+    offered = dict(dispatch.offer())
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.extend([item["status"] for item in link.items])
+
+    async with switched_on(dispatch, changed=look) as link:
+        await until(lambda: link.items)
+        dispatch.remembers = [offered]
+        link.press(offered, "accept")
+        await until(lambda: seen.count("accepted") > 5)  # asked again and again meanwhile
+        assert "offered" not in seen[seen.index("accepted") :]
+        dispatch.remembers = None
+        dispatch.items["a1"] = offered  # an older backup was restored
+        dispatch.changed()
+        await until(lambda: seen[-1] == "offered")
 
 
 async def test_a_recall_beats_what_is_queued_and_the_crew_is_told() -> None:
