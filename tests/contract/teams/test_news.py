@@ -130,6 +130,23 @@ async def test_a_snapshot_made_of_what_is_kept_is_one_that_is_read_anew(api: Api
     )  # released, back, handed over to as many and on shift again, it is as before
 
 
+async def test_what_is_committed_while_the_teams_are_read_shows_the_next_time(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team_id, glance = await api.team_on_duty(), queries.glance
+
+    async def read_just_before(*args: Any) -> Any:
+        rows = await glance(*args)
+        await api.hold(team_id)
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queries, "glance", read_just_before)
+        _, before = await tag(api)
+    status, after = await tag(api, before)
+    assert (status, after != before) == (200, True)
+
+
 async def test_of_a_team_that_is_known_only_what_may_have_moved_is_sent(api: Api, teams_db: Database) -> None:
     team_id = await api.team_on_duty()
     await move(api, team_id)

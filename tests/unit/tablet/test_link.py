@@ -110,6 +110,24 @@ async def test_a_recall_beats_what_is_queued_and_the_crew_is_told() -> None:
     }  # fmt: skip
 
 
+async def test_after_an_outage_nothing_is_sent_before_the_list_is_read() -> None:
+    dispatch = FakeDispatch()
+    item = dispatch.offer(status="accepted", actions=["depart", "escalate"])
+    async with switched_on(dispatch) as link:
+        await until(lambda: link.items)
+        dispatch.cut()
+        link.press(item, "depart")
+        await until(lambda: not link.connected)
+        dispatch.lists = asyncio.Event()
+        dispatch.online = True
+        await asyncio.sleep(0.05)  # it has tried many times
+        assert (dispatch.got, len(link.presses)) == ([], 1)
+        dispatch.recall()
+        dispatch.lists.set()
+        await until(lambda: link.settled)
+    assert ([why for _, why in link.settled], dispatch.got) == (["recalled"], [])
+
+
 async def test_an_offer_that_was_lost_meanwhile_disappears_and_its_answer_is_refused() -> None:
     dispatch = FakeDispatch()
     item = dispatch.offer()
