@@ -28,6 +28,8 @@ class FakeDispatch:
         self.alarms = 0
         self.online = True
         self.loses_answers = False
+        self.waits: list[bool] = []
+        """Of each list asked for, whether the tablet was willing to wait."""
         self.lists: asyncio.Event | None = None
         """Lists are answered only once it is set."""
         self.duty = "available"
@@ -103,6 +105,7 @@ class FakeDispatch:
         return httpx2.Response(200, json={"name": "Eastside Mediation", "members": [{"id": "a"}], "duty": duty})
 
     async def _list(self, request: httpx2.Request) -> httpx2.Response:
+        self.waits.append("Prefer" in request.headers)
         if self.lists is not None:
             await self.lists.wait()
         if self.remembers is not None and "Prefer" in request.headers:

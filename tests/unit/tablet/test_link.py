@@ -110,6 +110,25 @@ async def test_a_recall_beats_what_is_queued_and_the_crew_is_told() -> None:
     }  # fmt: skip
 
 
+async def test_who_was_offline_or_switched_off_asks_once_without_waiting() -> None:
+    dispatch = FakeDispatch()
+    async with switched_on(dispatch) as link:
+        await until(lambda: any(dispatch.waits))
+        dispatch.cut()
+        await until(lambda: not link.connected)
+        before = len(dispatch.waits)
+        dispatch.online = True
+        await until(lambda: link.connected)
+        assert not dispatch.waits[before]
+        await until(lambda: dispatch.waits[-1])
+    before = len(dispatch.waits)
+    again = asyncio.create_task(link.run())
+    await until(lambda: len(dispatch.waits) > before)
+    assert not dispatch.waits[before]
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+
+
 async def test_after_an_outage_nothing_is_sent_before_the_list_is_read() -> None:
     dispatch = FakeDispatch()
     item = dispatch.offer(status="accepted", actions=["depart", "escalate"])
