@@ -1,4 +1,4 @@
-"""A simulated tablet: polls its assignments, sends its position, and does with its work what its crew intends.
+"""A simulated tablet: the reference client with a crew that presses what it intends, and a van whose position it sends.
 
 Without a crew it is idle: it is seen to be there and answers nothing, as `make run` keeps one for each team that is present.
 """
@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.replay.api import API, Answer, pause
+from services.replay.api import API
 from services.replay.clock import SystemClock, parse_time
 from services.replay.crew import Crew, Intent, point_of
+from services.tablet.link import Link, Pace
+from services.tablet.presses import Item, Press
 
-POLL_WAIT_S: Final = 25.0
+_PACE: Final = Pace(wait_s=25.0, wait_under_way_s=20.0, pauses_s=(0.2, 0.5, 1.0, 2.0, 5.0))
 _FIX_EVERY_IDLE: Final = timedelta(seconds=120)
 _FIX_EVERY_MOVING: Final = timedelta(seconds=30)
 _ASK_AGAIN: Final = timedelta(seconds=20)
 """How soon a crew presses a button again that the system refused."""
 
 Point = tuple[float, float]
-Item = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class Tablet:
     """Where an incident is, when the briefing does not say it."""
     did: Counter[str] = field(default_factory=Counter)
     """What this tablet did and what the system refused."""
-    _items: dict[str, Item] = field(default_factory=dict)
+    link: Link = field(init=False)
+    _linked: asyncio.Task[None] | None = None
     _driving: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _leg: Leg | None = None
@@ -68,12 +70,16 @@ class Tablet:
     _was_silent: set[str] = field(default_factory=set)
     _since: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Make the link; it is used from `run` on."""
+        self.link = Link(self.api, self.clock, self.team_id, self.token, changed=self._changed, pace=_PACE)
+
     async def run(self) -> None:
-        """Poll, send positions and work until cancelled."""
+        """Follow the list, send positions and work until cancelled."""
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send_positions())
-                group.create_task(self._poll())
+                group.create_task(self._stay_linked())
         finally:
             for task in self._driving.values():
                 task.cancel()
@@ -81,7 +87,7 @@ class Tablet:
     @property
     def statuses(self) -> list[str]:
         """The statuses of what is on the tablet, for the live table."""
-        return [item["status"] for item in self._items.values()]
+        return [item["status"] for item in self.link.items]
 
     def position(self) -> Point:
         """Return where the team is now."""
@@ -92,34 +98,27 @@ class Tablet:
             await self.clock.sleep(left)
         self._silent_until = None
 
-    async def _poll(self) -> None:
-        etag, failures = None, 0
-        while True:
+    async def _stay_linked(self) -> None:
+        """Be linked but for the times of silence, which cancel the link."""
+        while self.link.stopped is None:
             await self._awake()
-            path = f"/v1/teams/{self.team_id}/assignments"
-            answer = await self.api.poll("dispatch", path, token=self.token, wait_s=POLL_WAIT_S, etag=etag)
-            if self._silent_until is not None:
-                etag = None  # it saw nothing
-            elif answer.status == 200:
-                etag, failures = answer.etag, 0
-                self._show(answer.body["items"])
-            elif answer.status != 304:
-                etag, failures = None, failures + 1
-                await pause(answer, failures)
+            self._linked = asyncio.create_task(self.link.run())
+            try:
+                await asyncio.wait({self._linked})
+            finally:
+                self._linked.cancel()
+            if not self._linked.cancelled():
+                self._linked.result()  # raises what went wrong in it
 
-    def _show(self, items: list[Item]) -> None:
-        known = self._items
-        self._items = {
-            item["id"]: known[item["id"]]
-            if item["id"] in known and known[item["id"]]["version"] > item["version"]
-            else item
-            for item in items
-        }
+    def _shown(self, key: str) -> Item | None:
+        return next((item for item in self.link.items if item["id"] == key), None)
+
+    def _changed(self) -> None:
         self._tell()
         if self.crew is None:
             return
         self._driving = {key: task for key, task in self._driving.items() if not task.done()}
-        for key in self._items.keys() - self._driving.keys():
+        for key in {item["id"] for item in self.link.items} - self._driving.keys():
             self._driving[key] = asyncio.create_task(self._drive(key))
 
     def _tell(self) -> None:
@@ -158,9 +157,10 @@ class Tablet:
 
     async def _drive(self, key: str) -> None:
         """Act on one assignment, whatever status it is shown in, until it has left the tablet."""
-        if self.crew is None:
+        first = self._shown(key)
+        if self.crew is None or first is None:
             return
-        intent = self.crew.intent(self._items[key]["incident_id"], self.team)
+        intent = self.crew.intent(first["incident_id"], self.team)
         steps: Mapping[str, Callable[[str, Intent], Any]] = {
             "offered": self._answer,
             "accepted": self._leave,
@@ -168,7 +168,7 @@ class Tablet:
             "on_scene": self._serve,
             "withdrawing": self._withdraw,
         }
-        while (item := self._items.get(key)) is not None:
+        while (item := self._shown(key)) is not None:
             step = steps.get(item["status"])
             if step is None:
                 await self._wait(key, item["status"], None)
@@ -182,10 +182,10 @@ class Tablet:
             await self._wait(key, "offered", None)
         elif await self._wait(key, "offered", offered_at + intent.answers_after):
             if intent.answer == "decline":
-                await self._act(key, "offered", {"action": "decline", "reason": intent.decline_reason})
+                await self._act(key, "offered", "decline", reason=intent.decline_reason)
             else:
                 minutes = round((intent.on_scene.total_seconds() + 900) / 60)
-                await self._act(key, "offered", {"action": "accept", "expected_clear_min": minutes})
+                await self._act(key, "offered", "accept", expected_clear_min=minutes)
 
     async def _leave(self, key: str, intent: Intent) -> None:
         if await self._falls_silent(key, "accepted", intent):
@@ -196,11 +196,12 @@ class Tablet:
             return
         ready_at = self.clock.now() + intent.departs_after
         if await self._wait(key, "accepted", ready_at) and await self._wait(key, "accepted", None, permitted=True):
-            await self._act(key, "accepted", {"action": "depart"})
+            await self._act(key, "accepted", "depart")
 
     async def _arrive(self, key: str, intent: Intent) -> None:
         assert self.crew is not None
-        item = self._items[key]
+        if (item := self._shown(key)) is None:
+            return
         start, now = self.position(), self.clock.now()
         end = point_of(item["briefing"].get("location")) or self.where(item["incident_id"]) or start
         if self._leg is None or self._leg.end != end:
@@ -211,7 +212,7 @@ class Tablet:
         elif await self._falls_silent(key, "en_route", intent):
             return
         elif await self._wait(key, "en_route", leg.to) and await self._wait(key, "en_route", None, permitted=True):
-            await self._act(key, "en_route", {"action": "arrive"})
+            await self._act(key, "en_route", "arrive")
 
     async def _serve(self, key: str, intent: Intent) -> None:
         assert self.crew is not None
@@ -229,33 +230,27 @@ class Tablet:
             if not await self._wait(key, "on_scene", next_at):
                 return
             checks += 1
-            await self._act(key, "on_scene", {"action": "check_in"}, attempt=checks)
+            await self._act(key, "on_scene", "check_in")
         if await self._wait(key, "on_scene", ends_at):
-            await self._act(key, "on_scene", {"action": "clear", "outcome": intent.outcome})
+            await self._act(key, "on_scene", "clear", outcome=intent.outcome)
 
     async def _withdraw(self, key: str, intent: Intent) -> None:
         seen_at = self.clock.now()
         self._leg = Leg(self.position(), self.position(), seen_at, seen_at)
-        recall = self._items[key].get("recall") or {}
+        recall = (self._shown(key) or {}).get("recall") or {}
         if parse_time(recall.get("acknowledged_at")) is None:
             if not await self._wait(key, "withdrawing", seen_at + intent.reads_after):
                 return
-            await self._act(key, "withdrawing", {"action": "acknowledge_recall"})
+            await self._act(key, "withdrawing", "acknowledge_recall")
         if await self._wait(key, "withdrawing", self.clock.now() + intent.away_after):
-            await self._act(key, "withdrawing", {"action": "clear"})
+            await self._act(key, "withdrawing", "clear")
 
     async def _escalate(self, key: str, status: str, intent: Intent) -> None:
         if intent.panics:
             lat_deg, lon_deg = self.position()
-            answer = await self.api.insist(
-                "dispatch",
-                "POST",
-                f"/v1/teams/{self.team_id}/emergency",
-                token=self.token,
-                json={"lat_deg": lat_deg, "lon_deg": lon_deg, "at": self.clock.now().isoformat()},
-            )
-            self.did["emergency" if answer.ok else f"emergency refused {answer.status}"] += 1
-        await self._act(key, status, {"action": "escalate", "needs": intent.needs, "note": "Simulated by the replay."})
+            self.link.panic(lat_deg=lat_deg, lon_deg=lon_deg, at=self.clock.now().isoformat())
+            self.did["emergency"] += 1
+        await self._act(key, status, "escalate", needs=intent.needs, note="Simulated by the replay.")
 
     async def _falls_silent(self, key: str, status: str, intent: Intent) -> bool:
         """Be silent if that is what will happen now; True: the time is over, and what is shown now decides."""
@@ -264,9 +259,11 @@ class Tablet:
         self.did["fell_silent"] += 1
         self._was_silent.add(key)
         self._silent_until = self.clock.now() + intent.silent_for
+        if self._linked is not None:
+            self._linked.cancel()
         await self._awake()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), 2 * POLL_WAIT_S)
+            await asyncio.wait_for(self._news.wait(), 2 * _PACE.wait_s)
         return True
 
     def _seen_first(self, key: str, status: str) -> datetime:
@@ -276,7 +273,7 @@ class Tablet:
         """Wait until the time, or with `permitted` until the crew may go on. False: the assignment has moved meanwhile."""
         while True:
             news = self._news
-            item = self._items.get(key)
+            item = self._shown(key)
             if item is None or item["status"] != status:
                 return False
             if permitted and item.get("may_depart", True) and not item.get("awaiting"):
@@ -287,27 +284,20 @@ class Tablet:
             with suppress(TimeoutError):
                 await asyncio.wait_for(news.wait(), left)
 
-    async def _act(self, key: str, status: str, body: dict[str, Any], attempt: int = 0) -> None:
-        """Send an action until the system has answered it; when it is refused, wait for what is shown next."""
-        action = body["action"]
-        answer = await self.api.insist(
-            "dispatch",
-            "POST",
-            f"/v1/assignments/{key}/actions",
-            token=self.token,
-            json={**body, "at": self.clock.now().isoformat()},
-            headers={"Idempotency-Key": f"{key}-{action}-{attempt}"},
-        )
-        self.did[action if answer.ok else f"{action} refused {answer.status}"] += 1
-        if answer.ok and self._take_over(key, answer):
+    async def _act(self, key: str, status: str, action: str, **fields: Any) -> None:
+        """Press a button and wait until it is settled; when it is refused, wait for what is shown next."""
+        if (item := self._shown(key)) is None:
             return
-        await self._wait(key, status, self.clock.now() + _ASK_AGAIN)
+        what = await self._settled(self.link.press(item, action, **fields))
+        self.did[action if what == "applied" else f"{action}: {what}"] += 1
+        if what != "applied":
+            await self._wait(key, status, self.clock.now() + _ASK_AGAIN)
 
-    def _take_over(self, key: str, answer: Answer) -> bool:
-        """Believe the answer to an action. False: it says less than what is shown, so the next poll decides."""
-        shown, said = self._items.get(key), answer.body
-        if shown is None or not isinstance(said, dict) or said.get("version", 0) < shown["version"]:
-            return False
-        self._items[key] = {**shown, **{name: said[name] for name in ("status", "version", "recall") if name in said}}
-        self._tell()
-        return True
+    async def _settled(self, press: Press) -> str:
+        """Return what became of a press: the link sends it, once there is a network, until it is answered."""
+        while True:
+            news = self._news
+            for settled, what in reversed(self.link.settled):
+                if settled.key == press.key:
+                    return what
+            await news.wait()

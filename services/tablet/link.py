@@ -15,6 +15,7 @@ from services.tablet.presses import Item, Press, Presses
 LINK_LOST_AFTER: Final = timedelta(seconds=30)
 UNDER_WAY: Final = frozenset({"accepted", "en_route", "on_scene", "withdrawing"})
 _KEPT_WORDS: Final = 50
+_NO_ANSWER: Final = Answer(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Link:
         self._alarms: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Follow the list and send presses until cancelled, or until the token turns out not to be valid."""
+        """Follow the list and send presses until cancelled, or until the token turns out not to be valid. May be run again."""
+        self._etag = None  # whoever was away asks once and has the truth
         async with asyncio.TaskGroup() as group:
             group.create_task(self._follow())
             group.create_task(self._send_all())
@@ -120,12 +122,20 @@ class Link:
         else:
             answer = await self._api.poll("dispatch", path, token=self._token, wait_s=wait_s, etag=etag)
         self._heard(answer)
+        if answer.status == 200 and etag is not None and self._is_behind(answer.body["items"]):
+            self._etag = None
+            return _NO_ANSWER
         if answer.status == 200:
             self._etag = answer.etag
             self._take(answer.body["items"])
         elif answer.status == 0:
             self._etag = None  # it missed something, perhaps: ask once and have the truth
         return answer
+
+    def _is_behind(self, items: list[Item]) -> bool:
+        """Say whether a list that was waited for is older than an action's answer: then the database is asked, in a moment."""
+        known = {item["id"]: item["version"] for item in self.items}
+        return any(item["version"] < known.get(item["id"], 0) for item in items)
 
     def _take(self, items: list[Item]) -> None:
         self.items = items

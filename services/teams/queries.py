@@ -1,15 +1,32 @@
 """Read-only views. Each function is one statement; a team and everything about how it stands come from one row."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import RowMapping, Select, Text, and_, bindparam, cast, select, text, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Row,
+    RowMapping,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    column,
+    func,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.teams.domain.holds import HoldState
-from services.teams.records import JSON_COLUMNS, TeamRecord, team_record
+from services.teams.records import JSON_COLUMNS, POSITION_COLUMNS, TeamRecord, team_record
 from services.teams.scope import Scope
 from services.teams.tables import SCHEMA, duty, hold, position, provider, shift_plan, team, team_event
 from shared.clock import clock
@@ -37,6 +54,28 @@ _TEAMS: Final[Select[Any]] = (
 _TEAM: Final = _TEAMS.where(team.c.id == bindparam("team_id"))
 _NOT_RETIRED: Final = _TEAMS.where(team.c.retired_at.is_(None)).order_by(team.c.name, team.c.id)
 _NOT_RETIRED_OF_PROVIDER: Final = _NOT_RETIRED.where(team.c.provider_id == bindparam("provider_id"))
+ALWAYS_SENT: Final = ("id", "revision", "now", *POSITION_COLUMNS)
+"""What `glance` sends of every team: what may differ though the revision does not. The row begins with these, in this order."""
+
+
+def _glance(teams: Select[Any]) -> Select[Any]:
+    arrays = bindparam("known_ids", type_=ARRAY(Uuid)), bindparam("known_revisions", type_=ARRAY(BigInteger))
+    known = (
+        func.unnest(*arrays)
+        .table_valued(column("team_id", Uuid), column("revision", BigInteger))
+        .render_derived("known")
+    )
+    by_name = {one.name: one for one in teams.selected_columns}
+    rest = (
+        case((known.c.team_id.is_(None), one)).label(name) for name, one in by_name.items() if name not in ALWAYS_SENT
+    )
+    same = and_(known.c.team_id == team.c.id, known.c.revision == duty.c.revision)
+    columns = (*(by_name[name] for name in ALWAYS_SENT), *rest)
+    return teams.outerjoin(known, same).with_only_columns(*columns, maintain_column_froms=True)
+
+
+_GLANCE: Final = _glance(_NOT_RETIRED)
+_GLANCE_OF_PROVIDER: Final = _glance(_NOT_RETIRED_OF_PROVIDER)
 _NEWS: Final = text(f"""
     SELECT {SCHEMA}.clock() AS now, n.changes + c.changes AS changes, n.positions + c.positions AS positions
     FROM (SELECT count(*) FILTER (WHERE NOT is_position) AS changes, count(*) FILTER (WHERE is_position) AS positions
@@ -76,10 +115,23 @@ async def find_team(conn: AsyncConnection, scope: Scope, team_id: UUID) -> TeamR
 async def teams_in_service(conn: AsyncConnection, scope: Scope) -> list[TeamRecord]:
     """Return every team that is not retired and that the caller may see, by name."""
     statement = _NOT_RETIRED if scope.provider_id is None else _NOT_RETIRED_OF_PROVIDER
-    given: dict[str, Any] = {"jurisdiction": scope.jurisdiction, "provider_id": scope.provider_id}
-    if scope.provider_id is None:
-        del given["provider_id"]
-    return [team_record(row) for row in (await conn.execute(statement, given)).mappings()]
+    return [team_record(row) for row in (await conn.execute(statement, _limits(scope))).mappings()]
+
+
+async def glance(conn: AsyncConnection, scope: Scope, known: Mapping[UUID, int]) -> Sequence[Row[Any]]:
+    """Return the rows of `teams_in_service`, of one instant, but of a team that still has its `known` revision only `ALWAYS_SENT`.
+
+    Sending and reading every team's profile, roster and plan again costs ten times what comparing costs.
+    """
+    statement = _GLANCE if scope.provider_id is None else _GLANCE_OF_PROVIDER
+    given = {**_limits(scope), "known_ids": list(known), "known_revisions": list(known.values())}
+    rows: Sequence[Row[Any]] = (await conn.execute(statement, given)).all()
+    return rows
+
+
+def _limits(scope: Scope) -> dict[str, Any]:
+    limits: dict[str, Any] = {"jurisdiction": scope.jurisdiction}
+    return limits if scope.provider_id is None else {**limits, "provider_id": scope.provider_id}
 
 
 async def list_teams(

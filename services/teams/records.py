@@ -23,6 +23,12 @@ SETTLES_EVERY_S: Final = 10
 JSON_COLUMNS: Final = ("catchment", "members", "do_not_send", "contact", "vehicle")
 """Read as text, so that what has not changed is parsed once and not at every reading of every team."""
 
+POSITION_COLUMNS: Final = (
+    "lat_deg", "lon_deg", "position_at", "received_at", "settled_lat_deg", "settled_lon_deg", "settled_at"
+)  # fmt: skip
+"""Where the team was seen last, when by its own clock and by ours; and the last one of earlier slices."""
+_RECEIVED_AT: Final = POSITION_COLUMNS.index("received_at")
+
 
 class Seen(NamedTuple):
     """A position, and when the team was seen there by its own clock."""
@@ -79,7 +85,7 @@ def team_record(row: RowMapping) -> TeamRecord:
         if row["held_by"] is not None
         else None
     )
-    position, settled = _positions(row)
+    position, settled = positions(row["now"], tuple(row[name] for name in POSITION_COLUMNS))
     return TeamRecord(
         id=row["id"],
         provider_id=row["provider_id"],
@@ -97,15 +103,25 @@ def team_record(row: RowMapping) -> TeamRecord:
     )
 
 
-def _positions(row: RowMapping) -> tuple[Seen | None, Seen | None]:
-    if row["position_at"] is None:
+def positions(now: datetime, stored: tuple[Any, ...]) -> tuple[Seen | None, Seen | None]:
+    """Return where the team is, and the position that the ETag counts at `now`, of its `POSITION_COLUMNS`."""
+    lat_deg, lon_deg, at, _received_at, *settled = stored
+    if at is None:
         return None, None
-    live = Seen(row["lat_deg"], row["lon_deg"], row["position_at"])
-    if row["received_at"].timestamp() // SETTLES_EVERY_S != row["now"].timestamp() // SETTLES_EVERY_S:
+    live = Seen(lat_deg, lon_deg, at)
+    if received_slice(stored) != slice_of(now):
         return live, live
-    if row["settled_at"] is None:
-        return live, None
-    return live, Seen(row["settled_lat_deg"], row["settled_lon_deg"], row["settled_at"])
+    return live, None if settled[-1] is None else Seen(*settled)
+
+
+def received_slice(stored: tuple[Any, ...]) -> float | None:
+    """Return in which slice of time the position of these `POSITION_COLUMNS` came; None without one."""
+    return None if stored[_RECEIVED_AT] is None else slice_of(stored[_RECEIVED_AT])
+
+
+def slice_of(at: datetime) -> float:
+    """Return the number of the slice of time in which `at` lies."""
+    return at.timestamp() // SETTLES_EVERY_S
 
 
 @lru_cache(maxsize=8192)

@@ -8,8 +8,10 @@ import asyncio
 import statistics
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import httpx2
 from pydantic import SecretStr
@@ -43,32 +45,63 @@ _TEAMS: Final = """
 """
 
 
-async def times(client: httpx2.AsyncClient, headers: dict[str, str], number: int, status: int) -> list[float]:
-    """Ask so often; milliseconds of each answer, and printed the CPU time of one, which a busy machine does not stretch."""
-    took, cpu = [], time.process_time()
+class Took(NamedTuple):
+    """What one answer took: by the clock, and of the CPU, which a busy machine stretches less."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
+async def times(client: httpx2.AsyncClient, headers: dict[str, str], number: int, status: int) -> list[Took]:
+    """Ask so often; what each answer took."""
+    took = []
     for _ in range(number):
-        since = time.perf_counter()
+        since, cpu = time.perf_counter(), time.process_time()
         answer = await client.get("/v1/availability?all=true", headers=headers)
-        took.append((time.perf_counter() - since) * 1000)
+        took.append(Took((time.perf_counter() - since) * 1000, (time.process_time() - cpu) * 1000))
         assert answer.status_code == status, answer.status_code
-    print(f"CPU of one answer {status}: {(time.process_time() - cpu) / number * 1000:.2f} ms")
     return took
 
 
-def spread(name: str, ms: list[float]) -> None:
-    """Print the middle and the tail."""
+def spread(name: str, took: list[Took]) -> None:
+    """Print the best, the middle and the tail."""
+    ms, cpu = [one.wall_ms for one in took], [one.cpu_ms for one in took]
     cuts = statistics.quantiles(ms, n=20)
     load = Path("/proc/loadavg").read_text(encoding="ascii").split()[0]
-    print(f"{name}: min {min(ms):.2f}, p50 {cuts[9]:.2f}, p95 {cuts[18]:.2f} ms; load {load}", flush=True)
+    wall = f"min {min(ms):.2f}, p50 {cuts[9]:.2f}, p95 {cuts[18]:.2f} ms"
+    print(f"{name}: {wall}; CPU min {min(cpu):.2f}, p50 {statistics.median(cpu):.2f} ms; load {load}", flush=True)
 
 
 class Forgetful(Snapshots):
-    """Reads the teams each time, as after a change."""
+    """Knows that there is news each time, as after a change; with `everything`, it knows nothing of any team, as after a start."""
+
+    def __init__(self, *, everything: bool) -> None:
+        super().__init__()
+        self._everything = everything
 
     async def read(self, *args: Any, **how: Any) -> Tagged:
-        """Return a snapshot made from nothing."""
-        self._kept.clear()
+        """Return a snapshot made anew."""
+        self._made.clear()
+        if self._everything:
+            self._kept.clear()
         return await super().read(*args, **how)
+
+
+_BARE: Final = """
+    SELECT t.id, d.revision, p.lat_deg, p.lon_deg, p.at, p.received_at
+        FROM teams.team t JOIN teams.duty d ON d.team_id = t.id JOIN teams.position p ON p.team_id = t.id
+"""
+_CHANGES: Final = """
+    WITH changed AS (
+        UPDATE teams.duty SET revision = revision + 1 WHERE team_id IN (SELECT team_id FROM teams.duty ORDER BY random() LIMIT $1)
+        RETURNING team_id)
+    INSERT INTO teams.team_event (jurisdiction, team_id, at, actor, kind, action, detail)
+        SELECT 'los-angeles', team_id, now(), 'bench', 'duty', 'duty_changed', '{}' FROM changed
+"""
+_MOVES: Final = """
+    UPDATE teams.position SET lat_deg = 34 + random() / 10, at = now(), received_at = now()
+        WHERE team_id IN (SELECT team_id FROM teams.duty ORDER BY random() LIMIT $1)
+"""
 
 
 async def _run(dsn: str, number: int) -> None:
@@ -83,21 +116,37 @@ async def _run(dsn: str, number: int) -> None:
         httpx2.AsyncClient(transport=transport, base_url="http://teams") as client,
     ):
         since = time.perf_counter()
-        known = (await client.get("/v1/availability?all=true", headers=headers)).headers["ETag"]
+        await client.get("/v1/availability?all=true", headers=headers)
         print(f"the first snapshot after a start: {(time.perf_counter() - since) * 1000:.0f} ms")
-        spread("a liveness probe, as a floor", [await _floor(client) for _ in range(200)])
+        spread("a liveness probe, as a floor", [await _timed(partial(client.get, "/healthz")) for _ in range(200)])
         spread(f"{number} teams, whole, nothing changed", await times(client, headers, 25, 200))
-        app.state.snapshots = Forgetful()
-        spread(f"{number} teams, whole, after a change", await times(client, headers, 25, 200))
+        async with pg.connected(database.admin) as admin:
+            spread(
+                "the rows alone, by the bare driver, as a floor",
+                [await _timed(partial(admin.fetch, _BARE)) for _ in range(50)],
+            )
+            for what, statement, teams in (
+                ("change", _CHANGES, 1),
+                ("change", _CHANGES, 100),
+                ("move", _MOVES, 100),
+                ("move", _MOVES, number),
+            ):
+                took = []
+                for _ in range(25):
+                    await admin.execute(statement, teams)
+                    took += await times(client, headers, 1, 200)
+                spread(f"{number} teams, whole, after a {what} of {teams}", took)
+        app.state.snapshots = Forgetful(everything=True)
+        spread(f"{number} teams, whole, nothing known", await times(client, headers, 25, 200))
         app.state.snapshots = Snapshots()
-        await times(client, headers, 1, 200)
+        known = (await client.get("/v1/availability?all=true", headers=headers)).headers["ETag"]
         spread(f"{number} teams, unchanged", await times(client, headers | {"If-None-Match": known}, 400, 304))
 
 
-async def _floor(client: httpx2.AsyncClient) -> float:
-    since = time.perf_counter()
-    await client.get("/healthz")
-    return (time.perf_counter() - since) * 1000
+async def _timed(work: Callable[[], Awaitable[Any]]) -> Took:
+    since, cpu = time.perf_counter(), time.process_time()
+    await work()
+    return Took((time.perf_counter() - since) * 1000, (time.process_time() - cpu) * 1000)
 
 
 def main() -> None:

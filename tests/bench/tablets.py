@@ -2,7 +2,8 @@
 
 So many tablets (10,000) wait at once in long-polls, held open by this one process over raw sockets; ten of them belong to teams on
 duty and are offered calls. Printed: memory for each waiting tablet in the service, its CPU with the re-polls, transactions of the
-database beside those with ten waiting, and the time from a report's answer to the offer on the tablet, beside that with ten waiting.
+database beside those with ten waiting, and the time from the offer (as dispatch wrote it) to its tablet, and from the report's answer to
+the offer on the tablet (with triage, matching and the hold in between), each beside that with ten waiting.
 Then 200 tablets poll the plain way, every two seconds. Nothing is compared between runs but ratios.
 """
 
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 
@@ -158,22 +159,45 @@ class Costs:
         return cls(rss, cpu, int(commits))
 
 
-async def offers(corners: Sequence[Corner], tablets: Sequence[RawTablet], number: int) -> list[float]:
-    """Report calls one after the other; milliseconds from each report's answer to the offer on the tablet."""
-    took = []
+_OFFERED: Final = """
+    SELECT e.at FROM dispatch.incident_event e JOIN dispatch.assignment a ON a.id = e.assignment_id
+    WHERE a.incident_id = $1 AND e.machine = 'assignment' AND e.after = 'offered' ORDER BY e.seq DESC LIMIT 1
+"""
+
+
+@dataclass
+class Reached:
+    """How long offers took to their tablets, in milliseconds: from the offer, and from the answer to the report."""
+
+    offer: list[float] = field(default_factory=list)
+    report: list[float] = field(default_factory=list)
+
+    def print(self, waiting: int) -> None:
+        """Print both."""
+        print(f"offer → tablet, {waiting} waiting: {spread(self.offer)}; load {_load()}")
+        print(f"report's answer → offer on the tablet, {waiting} waiting: {spread(self.report)}", flush=True)
+
+
+async def offers(
+    admin: asyncpg.Connection, corners: Sequence[Corner], tablets: Sequence[RawTablet], number: int
+) -> Reached:
+    """Report calls one after the other, each for a corner whose tablet waits."""
+    took = Reached()
     for turn in range(number):
         corner, raw = corners[turn % len(corners)], tablets[turn % len(corners)]
         raw.news.clear()
         call = await corner.report()
         answered = time.perf_counter()
         while True:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 await raw.news.wait()
             raw.news.clear()
             at, body = raw.bodies[-1]
             if call["id"].encode() in body and b'"offered"' in body:
                 break
-        took.append(max(0.0, at - answered) * 1000)
+        offered_at = (await admin.fetchval(_OFFERED, UUID(call["id"]))).timestamp()
+        took.offer.append(max(0.0, time.time() - (time.perf_counter() - at) - offered_at) * 1000)
+        took.report.append(max(0.0, at - answered) * 1000)
         item = next(item for item in (await corner.tablet.poll(None)).items() if item["incident_id"] == call["id"])
         (await corner.tablet.act(item, "decline", reason="bench")).good()
     return took
@@ -182,7 +206,7 @@ async def offers(corners: Sequence[Corner], tablets: Sequence[RawTablet], number
 def spread(ms: Sequence[float]) -> str:
     """Return median and the tail of some milliseconds."""
     cuts = statistics.quantiles(ms, n=100)
-    return f"p50 {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, p99 {cuts[98]:.1f} ms"
+    return f"p50 {cuts[49]:.1f} ms, p95 {cuts[94]:.1f} ms, p99 {cuts[98]:.1f} ms, max {max(ms):.1f} ms"
 
 
 async def stretch(name: str, pids: Sequence[int], admin: asyncpg.Connection, seconds: float) -> Costs:
@@ -232,8 +256,8 @@ async def measure(made: Field, options: argparse.Namespace) -> None:
     corners = [await made.corner() for _ in range(_FEW)]
     crowd = Crowd(made)
     few = await crowd.join([corner.tablet.team_id for corner in corners])
-    await offers(corners, few, _FEW)
-    first = await offers(corners, few, options.offers)
+    await offers(admin, corners, few, _FEW)
+    first = await offers(admin, corners, few, options.offers)
     base = await stretch(f"{_FEW} waiting", pids, admin, min(options.seconds, 30))
     joining = time.perf_counter()
     await crowd.join([str(uuid4()) for _ in range(options.tablets - _FEW)])
@@ -242,11 +266,12 @@ async def measure(made: Field, options: argparse.Namespace) -> None:
     full = await stretch(f"{options.tablets} waiting", pids, admin, options.seconds)
     each = (full.rss_kib - base.rss_kib) / (options.tablets - _FEW)
     print(f"memory for each waiting tablet: {each:.1f} KiB", flush=True)
-    second = await offers(corners, few, options.offers)
-    print(f"report's answer → offer on the tablet, {_FEW} waiting: {spread(first)}")
-    print(f"report's answer → offer on the tablet, {options.tablets} waiting: {spread(second)}")
-    p99s = [statistics.quantiles(ms, n=100)[98] for ms in (first, second)]
-    print(f"p99 ratio {p99s[1] / p99s[0]:.2f}", flush=True)
+    second = await offers(admin, corners, few, options.offers)
+    first.print(_FEW)
+    second.print(options.tablets)
+    for name, before, after in (("offer", first.offer, second.offer), ("report", first.report, second.report)):
+        p50s, p99s = ([statistics.quantiles(ms, n=100)[cut] for ms in (before, after)] for cut in (49, 98))
+        print(f"from the {name}: p50 ratio {p50s[1] / p50s[0]:.2f}, p99 ratio {p99s[1] / p99s[0]:.2f}", flush=True)
     crowd.leave()
     await asyncio.sleep(3)
     await plain_pollers(made, min(options.seconds, 30))

@@ -75,8 +75,8 @@ async def report(
 ) -> PositionsView:
     """Take up to 100 fixes in any order. Only the newest believable one is the position.
 
-    Ignored, with the reason: fixes over a minute in our future, at 0°N 0°E, over 500 km from the team's base, or older than what
-    is kept. Of the others one a minute is kept for a day, rounded to about 100 m.
+    Ignored, with the reason: fixes over a minute in our future, at 0°N 0°E, over 500 km from the team's base, less accurate than
+    5 km, or older than what is kept. Of the others one a minute is kept for a day, rounded to about 100 m.
     """
     if not caller.is_team(team_id):
         raise NotFound("There is no such team.")

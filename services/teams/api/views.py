@@ -11,7 +11,8 @@ from services.teams.api.bodies import Contact, DoNotSendRule, Member, Point, Str
 from services.teams.domain.duty import DutyStatus
 from services.teams.records import Seen, TeamRecord
 from shared.edge import Answer, Time
-from shared.messages.availability import HoldView
+from shared.messages.availability import Base, DoNotSend, HoldView, TeamAvailability
+from shared.messages.base import Position
 
 
 class ProviderView(Answer):
@@ -142,3 +143,33 @@ def team_view(team: TeamRecord) -> TeamView:
         duty=duty_view(team),
         position=seen_view(team.position),
     )
+
+
+def availability_view(team: TeamRecord) -> TeamAvailability:
+    """Return a team as dispatch reads it. Not validated once more: it comes from our own tables."""
+    lat_deg, lon_deg = team.base
+    seen, able = team.position, team.standing.ability
+    assert able is not None  # a record always says what its provider claims
+    return TeamAvailability.model_construct(
+        team_id=team.id,
+        team_name=team.profile["name"],
+        provider_id=team.provider_id,
+        offerable=team.standing.offerable,
+        reasons=list(team.standing.reasons),
+        disciplines=list(able.disciplines),
+        languages=list(able.languages),
+        catchment=team.profile["catchment"],
+        position=None if seen is None else Position(lat_deg=seen.lat_deg, lon_deg=seen.lon_deg, at=seen.at),
+        base=Base.model_construct(lat_deg=lat_deg, lon_deg=lon_deg),
+        crew=len(team.standing.duty.crew),
+        minimum_crew=team.state.minimum_crew,
+        shift_ends_at=team.standing.shift_ends_at,
+        do_not_send=rules_in_force(team),
+        hold=hold_view(team),
+    )
+
+
+def rules_in_force(team: TeamRecord) -> list[DoNotSend]:
+    """Return where the team must not be sent at its `now`."""
+    rules = (DoNotSend.model_validate(rule) for rule in team.profile["do_not_send"])
+    return [rule for rule in rules if rule.until is None or rule.until > team.now]

@@ -1,13 +1,13 @@
 """Whether a team may be offered work at an instant, and if not, why not. Every reason counts by itself; none outweighs another."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from services.teams.domain.crew import Ability, Member, ability, next_expiry
 from services.teams.domain.duty import Duty, DutyStatus, duty_at
-from services.teams.domain.shifts import Plan, next_change, shift_at
+from services.teams.domain.shifts import NO_END, Plan, next_change, next_midnight, shift_at
 
 
 class Reason(StrEnum):
@@ -75,11 +75,13 @@ def standing(team: TeamState, at: datetime) -> Standing:
     }
     if duty.status in _OF_DUTY:
         found[_OF_DUTY[duty.status]] = True
-    ends_at = None if shift is None or shift.ends_at == datetime.max.replace(tzinfo=UTC) else shift.ends_at
+    ends_at = None if shift is None or shift.ends_at == NO_END else shift.ends_at
     return Standing(duty, tuple(reason for reason in Reason if found.get(reason)), ends_at, able)
 
 
 def stands_until(team: TeamState, at: datetime) -> datetime:
     """Return how long `standing` stays what it is at `at`, if nothing is written meanwhile."""
     ends = [next_change(team.plan, at), team.duty.until, next_expiry(team.roster, at)]
+    if (shift := shift_at(team.plan, at)) is not None and shift.ends_at == NO_END:
+        ends.append(next_midnight(at))  # the horizon moves on with the day, and an end may come in sight
     return min(moment for moment in ends if moment is not None and moment > at)

@@ -11,6 +11,8 @@ AHEAD: Final = timedelta(minutes=1)
 """A tablet's clock may be ahead of ours by this much."""
 FARTHEST_M: Final = 500_000.0
 """A fix farther from the team's base is an error of the receiver."""
+WORST_ACCURACY_M: Final = 5_000.0
+"""A receiver that says worse of itself knows the cell or the network that it is in, not where the van is."""
 _NULL_ISLAND_DEG: Final = 0.001
 _TRACE_DIGITS: Final = 3  # about 100 m: the trace says which part of town, not which house
 _EARTH_RADIUS_M: Final = 6_371_008.8
@@ -20,6 +22,7 @@ class Disbelief(StrEnum):
     """Why a fix is ignored."""
 
     FUTURE = "future"
+    INACCURATE = "inaccurate"
     NULL_ISLAND = "null_island"
     TOO_FAR = "too_far"
     TOO_OLD = "too_old"
@@ -77,6 +80,8 @@ def _disbelief(fix: Fix, base: tuple[float, float], at: datetime, kept_for: time
         return Disbelief.TOO_OLD
     if abs(fix.lat_deg) < _NULL_ISLAND_DEG and abs(fix.lon_deg) < _NULL_ISLAND_DEG:
         return Disbelief.NULL_ISLAND
+    if fix.accuracy_m is not None and fix.accuracy_m > WORST_ACCURACY_M:
+        return Disbelief.INACCURATE
     if distance_m((fix.lat_deg, fix.lon_deg), base) > FARTHEST_M:
         return Disbelief.TOO_FAR
     return None

@@ -1,17 +1,16 @@
 """What happens to a shift on the day: it ends early, or runs on. Each is a change of the plan, so there is one truth about shifts."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
-from services.teams.domain.shifts import HORIZON, Plan, Span, less, on_shift, shift_at
+from services.teams.domain.shifts import HORIZON, NO_END, Plan, Span, less, on_shift, shift_at
 from shared.errors import Invalid, Refusal
 
 LONGEST_OVERTIME: Final = timedelta(hours=12)
 """A longer one is another shift, and is planned as one."""
 FORGOTTEN_AFTER: Final = timedelta(days=31)
 """Times that ended so long ago leave the plan when it is changed; the team's history keeps them."""
-_ENDLESS: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class NotOnShift(Refusal):
@@ -26,7 +25,7 @@ def end_early(plan: Plan, at: datetime, *, back_at: datetime | None = None) -> P
     Raises NotOnShift; Invalid when a round-the-clock team does not say when it is back.
     """
     shift = _present(plan, at)
-    if back_at is None and shift.ends_at == _ENDLESS:
+    if back_at is None and shift.ends_at == NO_END:
         raise Invalid("Its shifts have no end within a week: say when it is back.", pointer="/back_at")
     ends_at = back_at or shift.ends_at
     if not at < ends_at <= at + HORIZON:

@@ -23,6 +23,7 @@ DAY_MINUTES: Final = 24 * 60
 _WEEK_MINUTES: Final = 7 * DAY_MINUTES
 HORIZON: Final = timedelta(days=7)
 """Cover that runs on beyond this is said to have no end."""
+NO_END: Final = datetime.max.replace(tzinfo=UTC)
 LONGEST: Final = timedelta(days=31)
 MOST_WEEKS: Final = 8
 """A pattern may come every week, or every second up to every eighth."""
@@ -80,13 +81,13 @@ class Plan:
 def shift_at(plan: Plan, at: datetime) -> Span | None:
     """Return the unbroken cover around `at`, or None when the team is not on shift.
 
-    Shifts that touch are one cover. One whose end is more than `HORIZON` away ends at `datetime.max`.
+    Shifts that touch are one cover. One whose end is more than `HORIZON` away ends at `NO_END`.
     """
     day = at.astimezone(UTC).date()
     for span in _cover(plan, day):
         if span.starts_at <= at < span.ends_at:
             endless = span.ends_at >= _midnight(day) + HORIZON
-            return Span(span.starts_at, datetime.max.replace(tzinfo=UTC)) if endless else span
+            return Span(span.starts_at, NO_END) if endless else span
     return None
 
 
@@ -104,6 +105,11 @@ def next_change(plan: Plan, at: datetime) -> datetime:
     day = at.astimezone(UTC).date()
     moments = (moment for span in _cover(plan, day) for moment in span if moment > at)
     return min(moments, default=_midnight(day) + HORIZON)
+
+
+def next_midnight(at: datetime) -> datetime:
+    """Return when the UTC day of `at` ends, with which `HORIZON` moves on."""
+    return _midnight(at.astimezone(UTC).date() + timedelta(days=1))
 
 
 def check(plan: Plan) -> None:

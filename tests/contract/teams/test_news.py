@@ -1,17 +1,21 @@
 """The counter behind the availability's ETag: no order of commits hides a change, and who knows the tag costs no team row."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event, text
 
 from services.teams import queries, store
-from services.teams.api.snapshots import Snapshot
+from services.teams.api.snapshots import Snapshot, Snapshots
 from services.teams.queries import News
-from shared.auth import Role
+from services.teams.scope import Scope
+from shared.auth import Caller, Role
 from shared.db import Database
+from shared.edge import Tagged
 from tests.contract.teams.conftest import ALWAYS, Api
 
 HERE = "los-angeles"
@@ -73,6 +77,25 @@ async def test_an_unchanged_snapshot_is_answered_without_touching_a_team(api: Ap
     assert "teams.team" not in statement
 
 
+def ways_to_change(api: Api, team_id: UUID) -> tuple[Callable[[], Awaitable[Any]], ...]:
+    """Everything that changes what availability shows of a team on duty; the last one retires it."""
+    assignment_id = uuid4()
+    ban = {"neighborhood": "boyle-heights", "reason": "a brother lives there", "until": "2999-01-01T00:00:00Z"}
+    hand_over = f"/v1/teams/{team_id}/duty/hand-over"
+    return (
+        lambda: api.hold(team_id, assignment_id),
+        lambda: api.release(assignment_id),
+        lambda: api.duty(team_id, "break"),
+        lambda: api.duty(team_id, "available"),
+        lambda: api.ok("POST", hand_over, json={"crew": ["a", "c"]}, headers={"Idempotency-Key": str(uuid4())}),
+        lambda: api.ok("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": 1}),
+        lambda: api.ok("PATCH", f"/v1/teams/{team_id}", json={"do_not_send": [ban]}),
+        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json={}),
+        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json=ALWAYS),
+        lambda: api.ok("DELETE", f"/v1/teams/{team_id}"),
+    )
+
+
 async def test_every_way_to_change_a_team_is_news(api: Api, teams_db: Database) -> None:
     counts: list[int] = []
 
@@ -83,17 +106,65 @@ async def test_every_way_to_change_a_team_is_news(api: Api, teams_db: Database) 
     await count()
     team_id = await api.team_on_duty()
     await count()
-    works: tuple[Callable[[], Awaitable[Any]], ...] = (
-        lambda: api.duty(team_id, "break"),
-        lambda: api.ok("PATCH", f"/v1/teams/{team_id}", json={"minimum_crew": 1}),
-        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json={}),
-        lambda: api.ok("PUT", f"/v1/teams/{team_id}/shifts", json=ALWAYS),
-        lambda: api.ok("DELETE", f"/v1/teams/{team_id}"),
-    )
-    for work in works:
+    for work in ways_to_change(api, team_id):
         await work()
         await count()
     assert counts == sorted(set(counts))
+
+
+async def test_a_snapshot_made_of_what_is_kept_is_one_that_is_read_anew(api: Api, teams_db: Database) -> None:
+    team_id, _other = await api.team_on_duty(), await api.team_on_duty()
+    scope, kept, bodies = Scope(HERE, Caller(Role.SERVICE, "test"), lambda _key: None), Snapshots(), []
+
+    async def look(snapshots: Snapshots) -> Tagged:
+        async with teams_db.autocommit() as unit:
+            return await snapshots.read(unit, scope, everybody=True, known=None)
+
+    for work in (lambda: move(api, team_id), *ways_to_change(api, team_id)):
+        await work()
+        body = (await look(kept)).body()
+        assert json.loads(body) == json.loads((await look(Snapshots())).body())
+        bodies.append(body)
+    assert (
+        len(set(bodies)) == len(bodies) - 4
+    )  # released, back, handed over to as many and on shift again, it is as before
+
+
+async def test_what_is_committed_while_the_teams_are_read_shows_the_next_time(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team_id, glance = await api.team_on_duty(), queries.glance
+
+    async def read_just_before(*args: Any) -> Any:
+        rows = await glance(*args)
+        await api.hold(team_id)
+        return rows
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queries, "glance", read_just_before)
+        _, before = await tag(api)
+    status, after = await tag(api, before)
+    assert (status, after != before) == (200, True)
+
+
+async def test_of_a_team_that_is_known_only_what_may_have_moved_is_sent(api: Api, teams_db: Database) -> None:
+    team_id = await api.team_on_duty()
+    await move(api, team_id)
+    scope = Scope(HERE, Caller(Role.SERVICE, "test"), lambda _key: None)
+    async with teams_db.autocommit() as unit:
+        (whole,) = await queries.glance(unit.conn, scope, {})
+        (known,) = await queries.glance(unit.conn, scope, {team_id: whole.revision})
+        (other,) = await queries.glance(unit.conn, scope, {team_id: whole.revision - 1, uuid4(): whole.revision})
+    sent = len(queries.ALWAYS_SENT)
+    assert (known.id, known.revision) == (team_id, whole.revision)
+    assert (known.lat_deg, known.received_at) == (whole.lat_deg, whole.received_at) != (None, None)
+    assert set(known[sent:]) == {None}
+    assert other[sent:] == whole[sent:]
+
+
+async def move(api: Api, team_id: UUID) -> None:
+    fix = {"lat_deg": 34.1, "lon_deg": -118.2, "at": datetime.now(UTC).isoformat()}
+    await api.ok("POST", f"/v1/teams/{team_id}/positions", json={"fixes": [fix]}, role=Role.TEAM, team_id=team_id)
 
 
 NOW = News(datetime.fromisoformat("2026-11-23T18:00:02+00:00"), 7, 3)
@@ -114,7 +185,7 @@ NOW = News(datetime.fromisoformat("2026-11-23T18:00:02+00:00"), 7, 3)
 )
 def test_how_long_a_tag_is_the_right_one(change: Any, later_s: int, settles: bool, current: bool) -> None:
 
-    kept = Snapshot('W/"a"', NOW, NOW.now + timedelta(seconds=60), settles)
+    kept = Snapshot(Tagged(bytes, 'W/"a"'), NOW, NOW.now + timedelta(seconds=60), settles)
     news = NOW._replace(now=NOW.now + timedelta(seconds=later_s), **change)
     assert kept.is_current(news) is current
 
@@ -134,8 +205,7 @@ async def test_a_whole_snapshot_is_made_again_only_after_a_change_or_a_move(api:
     await body()
     event.listen(app.state.db.statements.sync_engine, "before_cursor_execute", note)
     same, first = await body()
-    fix = {"lat_deg": 34.1, "lon_deg": -118.2, "at": datetime.now(UTC).isoformat()}
-    await api.ok("POST", f"/v1/teams/{team_id}/positions", json={"fixes": [fix]}, role=Role.TEAM, team_id=team_id)
+    await move(api, team_id)
     moved, second = await body()
     assert (same["position"], moved["position"]["lat_deg"], second) == (None, 34.1, 1)
     await api.hold(team_id)

@@ -40,12 +40,14 @@ async def test_the_newest_believable_fix_is_the_position_in_any_order(api: Api) 
 async def test_a_batch_says_which_fixes_it_ignored_and_why(api: Api) -> None:
     team_id = await api.new_team()
     batch = [fix(20), fix(-3600), fix(10, 34.06), fix(5, 0, 0), fix(5, 52.5, 13.4), fix(90_000)]
+    batch.append({**fix(1), "accuracy_m": 30_000})
     answer = await report(api, team_id, *batch)
     assert answer["ignored"] == [
         {"index": 1, "reason": "future"},
         {"index": 3, "reason": "null_island"},
         {"index": 4, "reason": "too_far"},
         {"index": 5, "reason": "too_old"},
+        {"index": 6, "reason": "inaccurate"},
     ]
     assert answer["position"]["lat_deg"] == 34.06
     assert await report(api, team_id, *batch[:2]) == {**answer, "ignored": answer["ignored"][:1]}

@@ -167,7 +167,7 @@ async def test_a_refused_action_is_tried_again_and_a_moved_assignment_is_believe
     dispatch.refuse = lambda action: next(refusals, None) if action == "depart" else None
     async with running(dispatch, INTENT) as (_, tablet):
         await until(lambda: "depart" in done(dispatch))
-        assert tablet.did["depart refused 409"] == 1
+        assert tablet.did["depart: refused"] == 1
 
 
 async def test_a_panic_is_an_emergency_and_then_an_escalation() -> None:
@@ -209,12 +209,3 @@ async def test_an_idle_tablet_leaves_the_position_to_another_that_reports_it() -
     assert system.bodies("POST", "/positions") == []
     task.cancel()
     await system.api.close()
-
-
-def test_what_the_tablet_knows_is_not_replaced_by_an_older_answer() -> None:
-    tablet = Tablet(FakeSystem(lambda *_: (200, {})).api, SystemClock(1.0), "t1", "token", (34.0, -118.2))
-    tablet._show([{"id": "a1", "status": "accepted", "version": 3}])
-    tablet._show([{"id": "a1", "status": "offered", "version": 2}])
-    assert tablet.statuses == ["accepted"]
-    tablet._show([])
-    assert tablet.statuses == []

@@ -28,7 +28,13 @@ class FakeDispatch:
         self.alarms = 0
         self.online = True
         self.loses_answers = False
+        self.waits: list[bool] = []
+        """Of each list asked for, whether the tablet was willing to wait."""
+        self.lists: asyncio.Event | None = None
+        """Lists are answered only once it is set."""
         self.duty = "available"
+        self.remembers: list[dict[str, Any]] | None = None
+        """What a replica that lost a notification answers to whoever waits."""
         self._answers: dict[str, tuple[int, Any]] = {}
         self._version = 0
         self._moved = asyncio.Event()
@@ -99,6 +105,12 @@ class FakeDispatch:
         return httpx2.Response(200, json={"name": "Eastside Mediation", "members": [{"id": "a"}], "duty": duty})
 
     async def _list(self, request: httpx2.Request) -> httpx2.Response:
+        self.waits.append("Prefer" in request.headers)
+        if self.lists is not None:
+            await self.lists.wait()
+        if self.remembers is not None and "Prefer" in request.headers:
+            await asyncio.sleep(0)
+            return httpx2.Response(200, json={"items": self.remembers}, headers={"ETag": '"old"'})
         if request.headers.get("If-None-Match") == f'"{self._version}"' and "Prefer" in request.headers:
             moved = self._moved
             try:

@@ -1,7 +1,7 @@
 """The tablet's protocol: what it shows is the truth as it was heard, and each press is applied or refused once, in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +15,10 @@ FAST = Pace(pauses_s=(0.002,))
 
 
 @asynccontextmanager
-async def switched_on(dispatch: FakeDispatch, file: Path | None = None) -> AsyncIterator[Link]:
-    link = Link(dispatch.api, SystemClock(), "t1", "token", file=file, pace=FAST)
+async def switched_on(
+    dispatch: FakeDispatch, file: Path | None = None, changed: Callable[[], None] = lambda: None
+) -> AsyncIterator[Link]:
+    link = Link(dispatch.api, SystemClock(), "t1", "token", file=file, pace=FAST, changed=changed)
     task = asyncio.create_task(link.run())
     try:
         yield link
@@ -66,6 +68,26 @@ async def test_a_lost_answer_does_nothing_twice() -> None:
     assert [why for _, why in link.settled] == ["applied"]
 
 
+async def test_a_list_older_than_an_answer_is_not_shown_but_what_the_database_says_is() -> None:
+    dispatch = FakeDispatch()
+    offered = dict(dispatch.offer())
+    seen: list[str] = []
+
+    def look() -> None:
+        seen.extend([item["status"] for item in link.items])
+
+    async with switched_on(dispatch, changed=look) as link:
+        await until(lambda: link.items)
+        dispatch.remembers = [offered]
+        link.press(offered, "accept")
+        await until(lambda: seen.count("accepted") > 5)  # asked again and again meanwhile
+        assert "offered" not in seen[seen.index("accepted") :]
+        dispatch.remembers = None
+        dispatch.items["a1"] = offered  # an older backup was restored
+        dispatch.changed()
+        await until(lambda: seen[-1] == "offered")
+
+
 async def test_a_recall_beats_what_is_queued_and_the_crew_is_told() -> None:
     dispatch = FakeDispatch()
     dispatch.offer()
@@ -86,6 +108,43 @@ async def test_a_recall_beats_what_is_queued_and_the_crew_is_told() -> None:
     assert {press.action: why for press, why in link.settled} == {
         "accept": "applied", "depart": "recalled", "arrive": "recalled", escalated.action: "illegal-transition",
     }  # fmt: skip
+
+
+async def test_who_was_offline_or_switched_off_asks_once_without_waiting() -> None:
+    dispatch = FakeDispatch()
+    async with switched_on(dispatch) as link:
+        await until(lambda: any(dispatch.waits))
+        dispatch.cut()
+        await until(lambda: not link.connected)
+        before = len(dispatch.waits)
+        dispatch.online = True
+        await until(lambda: link.connected)
+        assert not dispatch.waits[before]
+        await until(lambda: dispatch.waits[-1])
+    before = len(dispatch.waits)
+    again = asyncio.create_task(link.run())
+    await until(lambda: len(dispatch.waits) > before)
+    assert not dispatch.waits[before]
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
+
+
+async def test_after_an_outage_nothing_is_sent_before_the_list_is_read() -> None:
+    dispatch = FakeDispatch()
+    item = dispatch.offer(status="accepted", actions=["depart", "escalate"])
+    async with switched_on(dispatch) as link:
+        await until(lambda: link.items)
+        dispatch.cut()
+        link.press(item, "depart")
+        await until(lambda: not link.connected)
+        dispatch.lists = asyncio.Event()
+        dispatch.online = True
+        await asyncio.sleep(0.05)  # it has tried many times
+        assert (dispatch.got, len(link.presses)) == ([], 1)
+        dispatch.recall()
+        dispatch.lists.set()
+        await until(lambda: link.settled)
+    assert ([why for _, why in link.settled], dispatch.got) == (["recalled"], [])
 
 
 async def test_an_offer_that_was_lost_meanwhile_disappears_and_its_answer_is_refused() -> None:

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from services.teams.domain.availability import Reason, TeamState, standing
+from services.teams.domain.availability import Reason, TeamState, standing, stands_until
 from services.teams.domain.duty import Duty, DutyStatus
 from services.teams.domain.holds import HoldMismatch, HoldReleased, HoldState, against, settled
-from services.teams.domain.shifts import Plan, Span
+from services.teams.domain.shifts import HORIZON, Plan, Span
 
 NOW = datetime(2026, 11, 23, 18, 0, tzinfo=UTC)
 ON_SHIFT = Plan(dated=(Span(NOW - timedelta(hours=1), NOW + timedelta(hours=1)),))
@@ -52,6 +52,15 @@ def test_the_shift_ends_and_the_break_ends_without_anything_being_written() -> N
     assert standing(on_break, NOW + timedelta(hours=1)).reasons == (Reason.OFF_SHIFT,)
     assert standing(on_break, NOW).shift_ends_at == NOW + timedelta(hours=1)
     assert standing(on_break, NOW + timedelta(hours=1)).shift_ends_at is None
+
+
+def test_an_end_beyond_the_horizon_comes_in_sight_when_a_day_has_passed() -> None:
+    ends_at, midnight = NOW + HORIZON, datetime(2026, 11, 24, tzinfo=UTC)
+    far = team(plan=Plan(dated=(Span(NOW - timedelta(hours=1), ends_at),)))
+    assert standing(far, NOW).shift_ends_at is None
+    assert stands_until(far, NOW) == midnight
+    assert standing(far, midnight).shift_ends_at == ends_at
+    assert stands_until(far, midnight) == ends_at
 
 
 def test_a_hold_needs_an_offerable_team_and_names_every_reason_against() -> None:

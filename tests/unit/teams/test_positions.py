@@ -1,5 +1,6 @@
 """Position fixes: which are believed, in whatever order they come."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -30,6 +31,8 @@ def fix(seconds: float, lat_deg: float = 34.05, lon_deg: float = -118.2) -> Fix:
         (fix(0, 38.5, -118.2), None),  # 496 km north
         (fix(0, 38.6, -118.2), Disbelief.TOO_FAR),  # 507 km
         (fix(0, -34.05, -118.2), Disbelief.TOO_FAR),
+        (replace(fix(0), accuracy_m=5_000), None),
+        (replace(fix(0), accuracy_m=5_001), Disbelief.INACCURATE),  # of the cell that it is in, not of the van
     ],
 )
 def test_a_fix_is_believed_or_ignored_for_a_reason(given: Fix, why: Disbelief | None) -> None:
