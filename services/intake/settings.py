@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     jurisdiction: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")] = "los-angeles"
     dispatch_url: str = "http://127.0.0.1:8002"
     """One address, or several separated by commas (replicas)."""
+    teams_url: str = "http://127.0.0.1:8003"
+    """One address, or several: asked whether the providers that a plan names exist. No call waits for it."""
     time_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """How many times faster than real time the database's clock runs; periods of loops are divided by it."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.plan_pages import PAGE_ANSWER, PageReader, language_of, page_of, wants_page
-from services.intake.api.refs import TheDesk
+from services.intake.api.refs import TheDesk, teams_of
 from services.intake.api.schemas.plans import (
     DraftActionRequest,
     DraftAnswer,
@@ -23,6 +23,7 @@ from services.intake.api.schemas.plans import (
 )
 from services.intake.commands.desk import Desk
 from services.intake.commands.plan_drafts import DraftWord, act_on_draft, begin_draft, rewrite_draft
+from services.intake.commands.plan_providers import check_draft_providers, check_providers
 from services.intake.commands.plans import NewPlan, enter_plan
 from services.intake.domain.plan_draft import differences
 from services.intake.plan_model import PlanBody, plan_body
@@ -109,9 +110,10 @@ async def get_plan_diff(
 async def put_plan(request: Request, slug: Slug, body: PlanRequest, desk: TheDesk, caller: Supervisor) -> PlanAnswer:
     """For a plan that was written and approved elsewhere. It takes effect at its time and never changes what was decided before.
 
-    Send `version` to be refused (412) if it is stale.
+    Send `version` to be refused (412) if it is stale. If it names providers, teams is asked whether they exist (503: no answer).
     """
     db: Database = request.app.state.db
+    await check_providers(teams_of(request), body.plan)
     new = NewPlan(slug, body.plan, body.approved_by, caller.actor, body.effective_from, body.version)
     async with db.transaction() as unit:
         written = await enter_plan(unit, desk, new)
@@ -179,10 +181,15 @@ async def put_draft(
     responses=answers(404, 409, 412),
 )  # fmt: skip
 async def act(
-    slug: Slug, draft_id: UUID, body: DraftActionRequest, desk: TheDesk, caller: Supervisor, once: OnceOnly
-) -> Any:
-    """`adopt` writes the next version of the plan. It names an approver who is not the only author."""
+    request: Request, slug: Slug, draft_id: UUID, body: DraftActionRequest, desk: TheDesk, caller: Supervisor,
+    once: OnceOnly,
+) -> Any:  # fmt: skip
+    """`adopt` writes the next version of the plan. It names an approver who is not the only author.
+
+    A draft that names providers is not proposed or adopted before teams has said that they exist (503: no answer).
+    """
     word = DraftWord(body.action, body.version, body.approved_by, body.effective_from)
+    await check_draft_providers(request.app.state.db, teams_of(request), slug, draft_id, word)
 
     async def work(unit: Unit) -> DraftAnswer:
         return _draft(await act_on_draft(unit, desk, slug, draft_id, word, caller.actor))

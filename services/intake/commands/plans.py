@@ -86,15 +86,15 @@ async def checked(conn: AsyncConnection, desk: Desk, slug: str, body: Any) -> Pl
     try:
         read = read_body(body)
     except PlanInvalid as error:
-        raise _refused([{"pointer": f"/plan{f.field}", "detail": f.problem} for f in error.faults]) from error
+        raise refused([{"pointer": f"/plan{f.field}", "detail": f.problem} for f in error.faults]) from error
     errors = [
-        {"pointer": f"/plan/catchment/{index}", "detail": "There is no such neighborhood." + _hint(other, area.keys)}
+        {"pointer": f"/plan/catchment/{index}", "detail": "There is no such neighborhood." + hint(other, area.keys)}
         for index, other in enumerate(read.catchment)
         if area.named(other) is None
     ]
     errors += _unknown_rules(read, await _rules_in_force(conn, desk))
     if errors:
-        raise _refused(errors)
+        raise refused(errors)
     return read
 
 
@@ -112,7 +112,7 @@ def _unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[st
     return [
         {
             "pointer": f"/plan/{name}/reasons/{index}",
-            "detail": "The protocol in force has no such rule or reason." + _hint(rule, known),
+            "detail": "The protocol in force has no such rule or reason." + hint(rule, known),
         }
         for name, listed in (("exclude", body.exclude.reasons), ("review", body.review.reasons))
         for index, rule in enumerate(listed)
@@ -120,12 +120,14 @@ def _unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[st
     ]
 
 
-def _hint(word: str, known: Any) -> str:
+def hint(word: str, known: Any) -> str:
+    """Return which known word somebody may have meant, as a sentence; empty: none is close."""
     close = get_close_matches(word, sorted(known or ()), n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _refused(errors: list[dict[str, str]]) -> PlanRefused:
+def refused(errors: list[dict[str, str]]) -> PlanRefused:
+    """Return the refusal that names these faults."""
     return PlanRefused(f"Cannot be accepted: {', '.join(e['pointer'] for e in errors[:3])}.", errors=errors)
 
 

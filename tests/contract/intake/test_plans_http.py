@@ -79,6 +79,53 @@ async def test_a_wrong_plan_is_refused_and_the_field_named(intake: Intake, plan:
     assert pointer in {error["pointer"] for error in answer.json()["errors"]}
 
 
+async def test_a_plan_that_names_a_provider_whom_teams_does_not_know_is_refused(intake: Intake) -> None:
+    answer = await put(intake, {"preferred_providers": ["Puente Vecinal", "Puente Vecina"]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"pointer": "/plan/preferred_providers/1", "detail": "There is no such provider. Did you mean Puente Vecinal?"}
+    ]
+    assert (await put(intake, {"preferred_providers": ["Puente Vecinal"]})).status_code == 200
+    assert (await put(intake, {"preferred_providers": ["x"], "surprise": 1})).json()["errors"][0]["pointer"] == (
+        "/plan/surprise"
+    )
+
+
+async def test_without_teams_only_a_plan_that_names_providers_waits(intake: Intake) -> None:
+    intake.teams.silent = True
+    answer = await put(intake, {"preferred_providers": ["Puente Vecinal"]})
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "5"
+    assert (await intake.get(PLAN)).json()["version"] == 0
+    assert (await put(intake, {"notes": ["nobody named"]})).status_code == 200
+    assert intake.teams.asked == 1
+
+
+async def test_the_providers_of_a_draft_are_asked_about_when_it_is_proposed_and_again_when_it_is_adopted(
+    intake: Intake,
+) -> None:
+    begun = await intake.post(DRAFTS, {"plan": {"preferred_providers": ["Newly Founded"]}}, Role.SUPERVISOR)
+    acts = f"{DRAFTS}/{begun.json()['id']}/actions"
+    propose = {"action": "propose", "version": 1}
+    adopt_it = {"action": "adopt", "version": 2, "approved_by": "Council"}
+    refused = await intake.post(acts, propose, Role.SUPERVISOR)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/plan/preferred_providers/0")
+    intake.teams.known.add("Newly Founded")
+    assert (await intake.post(acts, propose, Role.SUPERVISOR)).status_code == 200
+    intake.teams.known.remove("Newly Founded")
+    assert (await intake.post(acts, adopt_it, Role.SUPERVISOR)).status_code == 422
+    intake.teams.silent = True
+    assert (await intake.post(acts, adopt_it, Role.SUPERVISOR)).status_code == 503
+    assert (await intake.get(PLAN)).json()["version"] == 0
+    intake.teams.silent = False
+    intake.teams.known.add("Newly Founded")
+    key = {"Idempotency-Key": "adopt-once"}
+    first = await intake.post(acts, adopt_it, Role.SUPERVISOR, headers=key)
+    intake.teams.silent = True
+    again = await intake.post(acts, adopt_it, Role.SUPERVISOR, headers=key)
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+
+
 async def test_what_the_plan_excludes_goes_back(intake: Intake) -> None:
     await put(intake, {"exclude": {"call_types": ["415N"]}})
     assert (await intake.report(safe_report()))["return_reason"] == "plan_excludes"
