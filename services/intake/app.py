@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from services.intake import sweeps
 from services.intake.api import actions, calls, feed, history, inward, outcomes, places, plans, triage, updates
 from services.intake.api.problems import PROBLEMS
+from services.intake.commands.default_plan import load_default_plan
 from services.intake.commands.desk import Desk
 from services.intake.commands.maps import Maps
 from services.intake.commands.presence import Presence
@@ -80,6 +81,7 @@ async def _open(
     relay = sweeps.wish_relay(db, lambda: app.state.desk, peer, settings.time_rate)
     shadow = Shadow(db, protocols, settings.shadow_protocol)
     desk = Desk(settings, protocols, Maps(), hub, relay.soon, shadow.soon)
+    await load_default_plan(db, desk)
     app.state.db, app.state.hub, app.state.desk, app.state.dispatch = db, hub, desk, peer
     relay.start()
     stack.push_async_callback(relay.stop)

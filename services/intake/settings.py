@@ -40,6 +40,8 @@ class Settings(BaseSettings):
     """A folder with a city's own protocol files, in place of those that come with this code; watched for new ones."""
     shadow_protocol: str | None = None
     """A version of the protocol to try on live calls beside the one in force, without effect: it must be registered."""
+    default_plan: Path | None = None
+    """A city's own default plan, in place of the one that comes with this code (docs/plans.md); read at the start."""
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
     public_plans: bool = True
     """Whether a browser is shown a plan's page without a token; contacts, notes for crews and places never to go to are left out."""

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.commands.alarms import alarm, quiet
 from services.intake.commands.desk import Desk
-from services.intake.domain.plan import PlanInvalid
+from services.intake.domain.plan import DEFAULT_SLUG, PlanInvalid
 from services.intake.domain.plan_draft import only_author
 from services.intake.plan_model import PlanBody, plan_body, plan_of, read_body
 from services.intake.queries.plans import database_time, latest_version, plans_in_force
@@ -92,13 +92,13 @@ async def checked(conn: AsyncConnection, desk: Desk, slug: str, body: Any) -> Pl
         for index, other in enumerate(read.catchment)
         if area.named(other) is None
     ]
-    errors += _unknown_rules(read, await _rules_in_force(conn, desk))
+    errors += unknown_rules(read, await rules_in_force(conn, desk))
     if errors:
         raise refused(errors)
     return read
 
 
-async def _rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] | None:
+async def rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] | None:
     """Return every rule id and reason key of the protocol in force; None if this process does not have it."""
     protocol = desk.protocols.known(await version_in_force(conn))
     if protocol is None:
@@ -107,7 +107,7 @@ async def _rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] |
     return frozenset(rule.id for rule in rules) | frozenset(rule.reason for rule in rules if rule.reason)
 
 
-def _unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[str, str]]:
+def unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[str, str]]:
     """Return a fault for each rule that the protocol in force does not have."""
     return [
         {
@@ -144,7 +144,8 @@ async def flag_plans_due(db: Database, desk: Desk) -> None:
 async def _flag(conn: AsyncConnection, version: PlanVersion, *, overdue: bool) -> bool:
     if not overdue:
         return await quiet(conn, version.slug, REVIEW_DUE)
-    title = "A neighborhood's plan has not been reviewed by its date; it stays in force."
+    whose = "The city's default plan" if version.slug == DEFAULT_SLUG else "A neighborhood's plan"
+    title = f"{whose} has not been reviewed by its date; it stays in force."
     return await alarm(conn, Alarm("plan_review_due", version.slug, Severity.SERVICE, title))
 
 
