@@ -47,8 +47,11 @@ async def test_a_new_version_decides_the_next_call_and_not_the_last(intake: Inta
 
 async def test_a_plan_whose_time_has_not_come_is_not_in_force(intake: Intake) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    assert (await put(intake, {"notes": ["later"]}, effective_from=tomorrow)).status_code == 200
+    later = {"exclude": {"call_types": ["415N"]}}
+    assert (await put(intake, later, effective_from=tomorrow)).status_code == 200
     assert (await intake.get(PLAN)).json()["version"] == 0
+    call = await intake.report(safe_report())
+    assert (call["status"], call["decision"]["plan_version"]) == ("queued", 0)
     versions = (await intake.get("/v1/neighborhoods/boyle-heights/plans")).json()["items"]
     assert [version["version"] for version in versions] == [1]
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
