@@ -24,7 +24,11 @@ from services.processes import free_port
 from services.servers import SERVICES, login_role
 from services.tokens import Tokens
 
-PEERS: Final[Mapping[str, tuple[str, ...]]] = {"intake": ("dispatch",), "dispatch": ("intake", "teams"), "teams": ()}
+PEERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "intake": ("dispatch", "teams"),
+    "dispatch": ("intake", "teams"),
+    "teams": (),
+}
 """Who calls whom."""
 
 

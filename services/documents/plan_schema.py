@@ -2,7 +2,7 @@
 
 import json
 
-from services.plans.files import PlanFile
+from services.intake.plan_files import PlanFile
 
 
 def page() -> str:

@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from services.intake import sweeps
 from services.intake.api import actions, calls, feed, history, inward, outcomes, places, plans, triage, updates
 from services.intake.api.problems import PROBLEMS
+from services.intake.commands.default_plan import load_default_plan
 from services.intake.commands.desk import Desk
 from services.intake.commands.maps import Maps
 from services.intake.commands.presence import Presence
 from services.intake.commands.protocols import Protocols
 from services.intake.commands.shadow import Shadow
 from services.intake.domain.triage.protocol_file import PROTOCOLS
-from services.intake.peers import Dispatch
+from services.intake.peers import Dispatch, Teams
 from services.intake.queries.protocols import version_in_force
 from services.intake.settings import CODE_VERSION, Settings
 from services.intake.store.feed import raise_epoch_if_restored
@@ -33,16 +34,16 @@ DESCRIPTION: Final = (
 )
 
 
-def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastAPI:
+def create_app(settings: Settings, *, dispatch: Dispatch | None = None, teams: Teams | None = None) -> FastAPI:
     """Return the service as an ASGI application; nothing is opened before its lifespan begins.
 
-    `dispatch` replaces the client of the real one, for tests.
+    `dispatch` and `teams` replace the clients of the real ones, for tests.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            await _open(app, settings, dispatch, stack)
+            await _open(app, settings, dispatch, teams, stack)
             yield
 
     app = application(
@@ -60,15 +61,18 @@ def create_app(settings: Settings, *, dispatch: Dispatch | None = None) -> FastA
     return app
 
 
-async def _open(app: FastAPI, settings: Settings, dispatch: Dispatch | None, stack: AsyncExitStack) -> None:
+async def _open(
+    app: FastAPI, settings: Settings, dispatch: Dispatch | None, teams: Teams | None, stack: AsyncExitStack
+) -> None:
     """Build the parts, start the loops, and leave on `stack` how to end them, the last begun first."""
     dsn = str(settings.database_dsn)
     db = Database(dsn, application="intake", pool_size=settings.pool_size)
     stack.push_async_callback(db.close)
-    peer = dispatch or Dispatch(
-        Peer(settings.dispatch_url, token_secret=settings.token_secret.get_secret_value(), service="intake")
-    )
+    secret = settings.token_secret.get_secret_value()
+    peer = dispatch or Dispatch(Peer(settings.dispatch_url, token_secret=secret, service="intake"))
     stack.push_async_callback(peer.close)
+    app.state.teams = teams or Teams(Peer(settings.teams_url, token_secret=secret, service="intake"))
+    stack.push_async_callback(app.state.teams.close)
     hub = Hub(db.dsn, "intake_news")
     await hub.start()
     stack.push_async_callback(hub.stop)
@@ -77,6 +81,7 @@ async def _open(app: FastAPI, settings: Settings, dispatch: Dispatch | None, sta
     relay = sweeps.wish_relay(db, lambda: app.state.desk, peer, settings.time_rate)
     shadow = Shadow(db, protocols, settings.shadow_protocol)
     desk = Desk(settings, protocols, Maps(), hub, relay.soon, shadow.soon)
+    await load_default_plan(db, desk)
     app.state.db, app.state.hub, app.state.desk, app.state.dispatch = db, hub, desk, peer
     relay.start()
     stack.push_async_callback(relay.stop)

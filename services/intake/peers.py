@@ -1,8 +1,9 @@
-"""Dispatch, as intake sees it."""
+"""Dispatch and teams, as intake sees them."""
 
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, TypeVar
+from urllib.parse import quote
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,7 @@ from shared.problems import URN
 
 M = TypeVar("M", bound=BaseModel)
 MISSING: Final = URN + "wishes-missing"
+_MOST_PAGES: Final = 50
 
 
 class DispatchRefused(Exception):
@@ -72,6 +74,46 @@ class Dispatch:
         await self._peer.close()
 
 
+class _Provider(BaseModel):
+    """What intake reads of a provider."""
+
+    id: UUID
+    name: str
+
+
+class _ProviderPage(BaseModel):
+    items: list[_Provider]
+    next: str | None
+
+
+class Teams:
+    """What intake asks of teams: which providers there are. No call waits for it, only a plan that names some."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def providers(self) -> frozenset[str]:
+        """Return the names and ids of all providers that are not retired. Raises PeerSilentError without a usable answer."""
+        known: set[str] = set()
+        cursor: str | None = ""
+        for _ in range(_MOST_PAGES):
+            reply = await self._peer.request(
+                "GET", "/v1/providers?limit=200" + (f"&cursor={quote(cursor)}" if cursor else "")
+            )
+            try:
+                page = _ProviderPage.model_validate(reply.body if reply.ok else None)
+            except ValidationError as error:
+                raise PeerSilentError(f"{reply.status} to a question about providers") from error
+            known |= {word for provider in page.items for word in (provider.name, str(provider.id))}
+            if (cursor := page.next) is None:
+                return frozenset(known)
+        raise PeerSilentError("a list of providers without an end")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._peer.close()
+
+
 def _missing(reply: Reply) -> WishesMissing | None:
     if reply.status == HTTPStatus.CONFLICT and isinstance(reply.body, dict) and reply.body.get("type") == MISSING:
         return WishesMissing(_parsed(reply, HeartbeatAnswer, "a count of wishes"))
@@ -91,4 +133,4 @@ def _parsed(reply: Reply, model: type[M], what: str) -> M:
         raise DispatchRefused(f"an unreadable answer to {what}") from error
 
 
-__all__ = ["Dispatch", "DispatchRefused", "IncidentUnknown", "PeerSilentError", "WishesMissing"]
+__all__ = ["Dispatch", "DispatchRefused", "IncidentUnknown", "PeerSilentError", "Teams", "WishesMissing"]

@@ -186,7 +186,9 @@ class Consulted(Strict):
 
 
 class PlanBody(Strict):
-    """A neighborhood's public safety plan. What is left out is as in the default plan: every discipline, round the clock.
+    """A neighborhood's public safety plan. What is left out: every discipline serves what fits it, round the clock.
+
+    It stands in place of the city's default plan, not beside it.
 
     It can only be stricter than the city's protocol: no field makes a call safe.
     """
@@ -250,7 +252,7 @@ def read_body(body: Any) -> PlanBody:
 
 
 def parse_plan(slug: str, version: int, body: Mapping[str, Any]) -> Plan:
-    """Return the plan that `body` states; what it leaves out is as in the default plan. Raises `PlanInvalid`."""
+    """Return the plan that `body` states; what it leaves out is as in a plan that says nothing. Raises `PlanInvalid`."""
     return plan_of(slug, version, read_body(body))
 
 

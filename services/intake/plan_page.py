@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 from services.intake.domain.geography import M_PER_DEG
 from services.intake.domain.plan import DAYS
-from services.intake.plan_model import Conditions, Hours, PlanBody, plan_of, told
+from services.intake.plan_model import Conditions, Goal, Hours, PlanBody, plan_of, told
 from services.intake.plan_page_words import WORDS, Language, say
 
 POLICY: Final = (
@@ -29,7 +29,7 @@ table{border-collapse:collapse;width:100%;margin:.4rem 0}th,td{border:1px solid 
 th{background:#e8eef1}caption{text-align:left;font-weight:600;padding:.2rem 0}
 .note{border-left:.4rem solid #b45309;padding:.3rem .8rem;background:#fdf6ec}.lead{font-size:1.15rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem}dt{font-weight:600}dd{margin:0}
-svg{max-width:100%;height:auto;border:1px solid #6b7280;background:#f7fafb}
+figure{margin:1rem 0}svg{max-width:100%;height:auto;max-height:22rem;border:1px solid #6b7280;background:#f7fafb}
 @media(max-width:30rem){dl{grid-template-columns:1fr}table{font-size:.9rem}}
 @media print{body{max-width:none;padding:0;font-size:10.5pt}.skip,nav{display:none}section{break-inside:avoid}a{color:inherit}}
 """
@@ -159,6 +159,15 @@ def _language(tag: str, lang: Language) -> str:
     return say(key, lang) if key in WORDS else tag
 
 
+def _measured(goal: Goal, value: float | None, lang: Language) -> str:
+    """Return a goal's number as people say it: a share in percent, a time in minutes."""
+    if value is None:
+        return "–"
+    if goal.measure.startswith("share_"):
+        return f"{100 * value:g} %" if lang == "es" else f"{100 * value:g}%"
+    return say("minutes", lang, n=f"{value:g}") if goal.measure.endswith("_min") else f"{value:g}"
+
+
 def _minutes(minutes: int, lang: Language) -> str:
     if minutes >= 120 and minutes % 60 == 0:
         return say("whole_hours", lang, n=minutes // 60)
@@ -268,7 +277,7 @@ def _tables(body: PlanBody, page: Page) -> Iterator[ET.Element]:
     contact = [] if page.public else ["contact"]
     partners = [[p.name, told(p.bring_in, lang), p.contact][: 2 + len(contact)] for p in body.partners]
     referrals = [[r.name, told(r.for_, lang), r.contact] for r in body.referrals]
-    goals = [[told(g.text, lang), "–" if g.baseline is None else f"{g.baseline:g}", f"{g.target:g}", f"{g.review_by}"]
+    goals = [[told(g.text, lang), _measured(g, g.baseline, lang), _measured(g, g.target, lang), f"{g.review_by}"]
              for g in body.goals]  # fmt: skip
     consulted = [[c.who, f"{c.on}", c.how or "–"] for c in body.consulted]
     for title, heads, rows in (

@@ -10,8 +10,8 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "title": ("Public safety plan", "Plan de seguridad pública"),
     "other": ("Español", "English"),
     "unwritten": (
-        "This neighborhood has not written a plan. The city's default plan is in force: every kind of team, round the clock.",
-        "Este vecindario no ha escrito un plan. Rige el plan general de la ciudad: todos los equipos, a toda hora.",
+        "This neighborhood has not written a plan. The city's default plan is in force.",
+        "Este vecindario no ha escrito un plan. Rige el plan general de la ciudad.",
     ),
     "stricter": (
         "A plan can only be stricter than the city's safety rules. No plan lets a team be sent into danger.",

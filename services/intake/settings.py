@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     jurisdiction: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")] = "los-angeles"
     dispatch_url: str = "http://127.0.0.1:8002"
     """One address, or several separated by commas (replicas)."""
+    teams_url: str = "http://127.0.0.1:8003"
+    """One address, or several: asked whether the providers that a plan names exist. No call waits for it."""
     time_rate: Annotated[float, Field(gt=0, le=1000)] = 1.0
     """How many times faster than real time the database's clock runs; periods of loops are divided by it."""
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = "INFO"
@@ -38,6 +40,8 @@ class Settings(BaseSettings):
     """A folder with a city's own protocol files, in place of those that come with this code; watched for new ones."""
     shadow_protocol: str | None = None
     """A version of the protocol to try on live calls beside the one in force, without effect: it must be registered."""
+    default_plan: Path | None = None
+    """A city's own default plan, in place of the one that comes with this code (docs/plans.md); read at the start."""
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
     public_plans: bool = True
     """Whether a browser is shown a plan's page without a token; contacts, notes for crews and places never to go to are left out."""

@@ -10,8 +10,8 @@ import yaml
 
 from services.home import DEFAULT, Home
 from services.intake.domain.plan_draft import Change, differences
+from services.intake.plan_files import FileFault, PlanFileInvalid, Written, read_plan_file
 from services.intake.plan_model import plan_body, read_body
-from services.plans.files import FileFault, PlanFileInvalid, Written, read_plan_file
 from services.replay.api import API, Answer
 from services.replay.endpoints import Endpoints
 

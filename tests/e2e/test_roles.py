@@ -45,6 +45,7 @@ MAY: list[tuple[str, str, str, frozenset[Role]]] = [
     ("dispatch", "POST", "/v1/teams/{team}/emergency", frozenset({TEAM, SUPERVISOR})),
     ("dispatch", "GET", "/v1/assignments/{assignment}", frozenset({TEAM, SUPERVISOR, AUDITOR})),
     ("teams", "POST", "/v1/providers", frozenset({ADMIN, SUPERVISOR})),
+    ("teams", "GET", "/v1/providers", frozenset({ADMIN, SUPERVISOR, AUDITOR, SERVICE})),
     ("teams", "POST", "/v1/teams", frozenset({ADMIN, SUPERVISOR})),
     ("teams", "PUT", "/v1/teams/{team}/duty", frozenset({TEAM, SUPERVISOR})),
     ("teams", "POST", "/v1/teams/{team}/positions", frozenset({TEAM})),

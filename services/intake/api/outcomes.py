@@ -83,11 +83,12 @@ async def get_outcomes(
         today = desk.local(await plans.database_time(unit.conn)).date()
         begin, end = _period(from_day, to_day, today, any_days=caller.role is Role.AUDITOR)
         found = await plans.plan_in_force(unit.conn, slug)
+        written = found or await plans.default_in_force(unit.conn)
         calls = await calls_between(unit.conn, desk.jurisdiction, slug, _midnight(desk, begin), _midnight(desk, end))
     numbers = measure(calls)
     if caller.role is not Role.AUDITOR:
         numbers = suppress(numbers, arrived=sum(call.arrived_after is not None for call in calls))
-    body = read_body(found.body) if found else PlanBody()
+    body = read_body(written.body) if written else PlanBody()
     return OutcomesAnswer.model_validate({
         "slug": slug, "from_day": begin, "to_day": end, "plan_version": found.version if found else 0,
         "goals": _goals(body, numbers), **{name: getattr(numbers, name) for name in Outcomes.__slots__},

@@ -1,5 +1,6 @@
 """Public safety plans: the one in force, every version, and drafts on their way."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.api.plan_pages import PAGE_ANSWER, PageReader, language_of, page_of, wants_page
-from services.intake.api.refs import TheDesk
+from services.intake.api.refs import TheDesk, teams_of
 from services.intake.api.schemas.plans import (
     DraftActionRequest,
     DraftAnswer,
@@ -23,7 +24,9 @@ from services.intake.api.schemas.plans import (
 )
 from services.intake.commands.desk import Desk
 from services.intake.commands.plan_drafts import DraftWord, act_on_draft, begin_draft, rewrite_draft
+from services.intake.commands.plan_providers import check_draft_providers, check_providers
 from services.intake.commands.plans import NewPlan, enter_plan
+from services.intake.domain.plan import DEFAULT_VERSION
 from services.intake.domain.plan_draft import differences
 from services.intake.plan_model import PlanBody, plan_body
 from services.intake.plan_page_words import Language
@@ -53,7 +56,7 @@ async def get_plan(
     request: Request, slug: Slug, desk: TheDesk, caller: PageReader,
     lang: Annotated[Language | None, Query(description="Of the page.")] = None,
 ) -> Any:  # fmt: skip
-    """Version 0 where the neighborhood has written none: every discipline, round the clock.
+    """Version 0 where the neighborhood has written none: the city's default plan.
 
     For a browser (`Accept: text/html`) a page, in English or Spanish; it needs no token and then leaves out contacts, notes for
     crews and places never to go to.
@@ -63,7 +66,10 @@ async def get_plan(
         await _known(unit.conn, desk, slug)
         found = await plans.plan_in_force(unit.conn, slug)
         now = await plans.database_time(unit.conn)
-        answer = plan_answer(desk, found, now=now, in_force=found) if found else unwritten(slug)
+        if found:
+            answer = plan_answer(desk, found, now=now, in_force=found)
+        else:
+            answer = unwritten(slug, await plans.default_in_force(unit.conn), today=desk.local(now).date())
         if not wants_page(request.headers.get("accept")):
             return answer
         language = language_of(lang, request.headers.get("accept-language"))
@@ -96,7 +102,7 @@ async def get_plan_diff(
     request: Request, slug: Slug, desk: TheDesk, _caller: Anybody,
     from_version: Annotated[Version, Query(alias="from")], to_version: Annotated[Version, Query(alias="to")],
 ) -> PlanDiff:  # fmt: skip
-    """Version 0 is the plan of a neighborhood that has written none."""
+    """Version 0 is the city's default plan in force."""
     db: Database = request.app.state.db
     async with db.autocommit() as unit:
         await _known(unit.conn, desk, slug)
@@ -109,9 +115,10 @@ async def get_plan_diff(
 async def put_plan(request: Request, slug: Slug, body: PlanRequest, desk: TheDesk, caller: Supervisor) -> PlanAnswer:
     """For a plan that was written and approved elsewhere. It takes effect at its time and never changes what was decided before.
 
-    Send `version` to be refused (412) if it is stale.
+    Send `version` to be refused (412) if it is stale. If it names providers, teams is asked whether they exist (503: no answer).
     """
     db: Database = request.app.state.db
+    await check_providers(teams_of(request), body.plan)
     new = NewPlan(slug, body.plan, body.approved_by, caller.actor, body.effective_from, body.version)
     async with db.transaction() as unit:
         written = await enter_plan(unit, desk, new)
@@ -179,10 +186,15 @@ async def put_draft(
     responses=answers(404, 409, 412),
 )  # fmt: skip
 async def act(
-    slug: Slug, draft_id: UUID, body: DraftActionRequest, desk: TheDesk, caller: Supervisor, once: OnceOnly
-) -> Any:
-    """`adopt` writes the next version of the plan. It names an approver who is not the only author."""
+    request: Request, slug: Slug, draft_id: UUID, body: DraftActionRequest, desk: TheDesk, caller: Supervisor,
+    once: OnceOnly,
+) -> Any:  # fmt: skip
+    """`adopt` writes the next version of the plan. It names an approver who is not the only author.
+
+    A draft that names providers is not proposed or adopted before teams has said that they exist (503: no answer).
+    """
     word = DraftWord(body.action, body.version, body.approved_by, body.effective_from)
+    await check_draft_providers(request.app.state.db, teams_of(request), slug, draft_id, word)
 
     async def work(unit: Unit) -> DraftAnswer:
         return _draft(await act_on_draft(unit, desk, slug, draft_id, word, caller.actor))
@@ -197,7 +209,8 @@ async def _known(conn: AsyncConnection, desk: Desk, slug: str) -> None:
 
 async def _body(conn: AsyncConnection, slug: str, version: int) -> dict[str, object]:
     if version == 0:
-        return plan_body(PlanBody())
+        default = await plans.default_in_force(conn)
+        return dict(default.body) if default else plan_body(PlanBody())
     found = await plans.plan_version(conn, slug, version)
     if found is None:
         raise NotFound("There is no such version of the plan.")
@@ -206,8 +219,7 @@ async def _body(conn: AsyncConnection, slug: str, version: int) -> dict[str, obj
 
 def plan_answer(desk: Desk, version: PlanVersion, *, now: datetime, in_force: PlanVersion | None) -> PlanAnswer:
     """Return a version of a plan as it is answered at `now`, when `in_force` is the one in force."""
-    due = version.body.get("review_by")
-    review_by = date.fromisoformat(due) if due else None
+    review_by = _review_by(version.body)
     superseded = in_force is not None and _order(version) < _order(in_force)
     return PlanAnswer(
         slug=version.slug,
@@ -228,11 +240,18 @@ def _order(version: PlanVersion) -> tuple[datetime, int]:
     return version.effective_from, version.version
 
 
-def unwritten(slug: str) -> PlanAnswer:
-    """Return the plan of a neighborhood that has written none."""
+def _review_by(body: Mapping[str, Any]) -> date | None:
+    return date.fromisoformat(body["review_by"]) if body.get("review_by") else None
+
+
+def unwritten(slug: str, default: PlanVersion | None, *, today: date) -> PlanAnswer:
+    """Return the plan of a neighborhood that has written none: the city's default plan."""
+    body = dict(default.body) if default else plan_body(PlanBody())
+    review_by = _review_by(body)
     return PlanAnswer(
-        slug=slug, version=0, status="default", plan=plan_body(PlanBody()), effective_from=None, approved_by=None,
-        entered_by=None, entered_at=None,
+        slug=slug, version=DEFAULT_VERSION, review_by=review_by,
+        review_overdue=review_by is not None and review_by < today, status="default", plan=body, effective_from=None, approved_by=None,
+        entered_by=None, entered_at=None, default_version=default.version if default else None,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Path, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.commands.desk import Desk
+from services.intake.peers import Teams
 from services.intake.store.cases import Found, find_call
 from shared.auth import Caller
 from shared.errors import NotFound
@@ -19,6 +20,12 @@ def desk_of(request: Request) -> Desk:
 
 
 TheDesk = Annotated[Desk, Depends(desk_of)]
+
+
+def teams_of(request: Request) -> Teams:
+    """Return the client of the teams service."""
+    teams: Teams = request.app.state.teams
+    return teams
 
 
 def parse_ref(text: str) -> UUID | tuple[str, str, int] | None:

@@ -20,7 +20,7 @@ from services.intake.commands.maps import Placed
 from services.intake.commands.protocols import NO_VERSION, Protocols
 from services.intake.domain.call import CallStatus
 from services.intake.domain.geography import Resolved
-from services.intake.domain.plan import Plan, PlanInvalid, PlanRules, default_plan
+from services.intake.domain.plan import DEFAULT_SLUG, DEFAULT_VERSION, Plan, PlanInvalid, PlanRules, default_plan
 from services.intake.domain.plan_clauses import Clause, apply_plan
 from services.intake.domain.told import tell_place
 from services.intake.domain.triage.decide import decide_safely, fault
@@ -130,7 +130,7 @@ async def enter(
         jurisdiction=desk.jurisdiction,
         cad_system=cad_system,
         events=events,
-        slugs=[guess.slug] if guess.slug else [],
+        slugs=slugs_of(guess.slug),
     )
     locked = await calls.lock_calls(conn, list(setting.group))
     said = await cases.read_cases(conn, list(locked)) if locked else {}
@@ -167,7 +167,8 @@ async def decide_call(conn: AsyncConnection, desk: Desk, room: Room, call: Call,
         "layer_version": placed.layer,
         "located": placed.kept,
         "call_came_in_at": heard.came_in_at.isoformat(),
-        "plan": {"slug": plan.slug, "version": plan.version, "clauses": [clause.pointer for clause in clauses]},
+        "plan": {"slug": plan.slug, "version": plan.version, "clauses": [clause.pointer for clause in clauses]}
+        | ({} if plan.default_version is None else {"default": plan.default_version}),
     }
     wire = decision_to_wire(decision, decided_at=room.now)
     return Decided(decision, wire, placed, plan, heard.rules, record, room.now, plan.notes_at(heard.came_in_at))
@@ -214,15 +215,21 @@ async def _placed(conn: AsyncConnection, desk: Desk, room: Room, call: Call) -> 
 
 async def _plan_of(conn: AsyncConnection, room: Room, call: Call, slug: str | None) -> Plan | None:
     """Return the plan that was in force when the call came in. None: it cannot be read, so nobody may say what it asks for."""
-    if slug is None:
-        return default_plan("")
-    is_new = call.reported_at == room.now and slug in room.setting.plans
-    plans = room.setting.plans if is_new else await cases.read_plans(conn, [slug], at=call.reported_at)
-    row = plans.get(slug)
+    slugs = slugs_of(slug)
+    is_new = call.reported_at == room.now and room.setting.plans.keys() >= set(slugs)
+    plans = room.setting.plans if is_new else await cases.read_plans(conn, slugs, at=call.reported_at)
+    row = next((found for key in slugs if (found := plans.get(key)) is not None), None)
     if row is None:
-        return default_plan(slug)
+        return default_plan(slug or "")
     try:
-        return parse_plan(row.slug, row.version, row.body)
+        if row.slug != DEFAULT_SLUG:
+            return parse_plan(row.slug, row.version, row.body)
+        return replace(parse_plan(slug or "", DEFAULT_VERSION, row.body), default_version=row.version)
     except PlanInvalid as error:
         log.warning("plan.unreadable", slug=slug, version=row.version, faults=len(error.faults))
         return None
+
+
+def slugs_of(slug: str | None) -> list[str]:
+    """Return under which keys the plan of a neighborhood, or of a place in none, is to be looked for, in this order."""
+    return [DEFAULT_SLUG] if slug is None else [slug, DEFAULT_SLUG]

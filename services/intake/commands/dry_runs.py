@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.intake.commands.deciding import Decided, Room, decide_call
+from services.intake.commands.deciding import Decided, Room, decide_call, slugs_of
 from services.intake.commands.desk import Desk
 from services.intake.commands.reports import Report, check_received, draft_call
 from services.intake.commands.statements import row_of
@@ -16,7 +16,7 @@ async def triage(conn: AsyncConnection, desk: Desk, reporter: str, report: Repor
     guess = desk.maps.guess(report.said.body.get("location"))
     setting = await cases.read_setting(
         conn, jurisdiction=desk.jurisdiction, cad_system=report.cad_system,
-        events=[report.cad_event_id, *report.said.linked_to], slugs=[guess.slug] if guess.slug else [],
+        events=[report.cad_event_id, *report.said.linked_to], slugs=slugs_of(guess.slug),
     )  # fmt: skip
     check_received(report.received_at, setting.now)
     known = await calls_of(conn, setting.group)

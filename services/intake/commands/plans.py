@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.commands.alarms import alarm, quiet
 from services.intake.commands.desk import Desk
-from services.intake.domain.plan import PlanInvalid
+from services.intake.domain.plan import DEFAULT_SLUG, PlanInvalid
 from services.intake.domain.plan_draft import only_author
 from services.intake.plan_model import PlanBody, plan_body, plan_of, read_body
 from services.intake.queries.plans import database_time, latest_version, plans_in_force
@@ -86,19 +86,19 @@ async def checked(conn: AsyncConnection, desk: Desk, slug: str, body: Any) -> Pl
     try:
         read = read_body(body)
     except PlanInvalid as error:
-        raise _refused([{"pointer": f"/plan{f.field}", "detail": f.problem} for f in error.faults]) from error
+        raise refused([{"pointer": f"/plan{f.field}", "detail": f.problem} for f in error.faults]) from error
     errors = [
-        {"pointer": f"/plan/catchment/{index}", "detail": "There is no such neighborhood." + _hint(other, area.keys)}
+        {"pointer": f"/plan/catchment/{index}", "detail": "There is no such neighborhood." + hint(other, area.keys)}
         for index, other in enumerate(read.catchment)
         if area.named(other) is None
     ]
-    errors += _unknown_rules(read, await _rules_in_force(conn, desk))
+    errors += unknown_rules(read, await rules_in_force(conn, desk))
     if errors:
-        raise _refused(errors)
+        raise refused(errors)
     return read
 
 
-async def _rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] | None:
+async def rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] | None:
     """Return every rule id and reason key of the protocol in force; None if this process does not have it."""
     protocol = desk.protocols.known(await version_in_force(conn))
     if protocol is None:
@@ -107,12 +107,12 @@ async def _rules_in_force(conn: AsyncConnection, desk: Desk) -> frozenset[str] |
     return frozenset(rule.id for rule in rules) | frozenset(rule.reason for rule in rules if rule.reason)
 
 
-def _unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[str, str]]:
+def unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[str, str]]:
     """Return a fault for each rule that the protocol in force does not have."""
     return [
         {
             "pointer": f"/plan/{name}/reasons/{index}",
-            "detail": "The protocol in force has no such rule or reason." + _hint(rule, known),
+            "detail": "The protocol in force has no such rule or reason." + hint(rule, known),
         }
         for name, listed in (("exclude", body.exclude.reasons), ("review", body.review.reasons))
         for index, rule in enumerate(listed)
@@ -120,12 +120,14 @@ def _unknown_rules(body: PlanBody, known: frozenset[str] | None) -> list[dict[st
     ]
 
 
-def _hint(word: str, known: Any) -> str:
+def hint(word: str, known: Any) -> str:
+    """Return which known word somebody may have meant, as a sentence; empty: none is close."""
     close = get_close_matches(word, sorted(known or ()), n=1)
     return f" Did you mean {close[0]}?" if close else ""
 
 
-def _refused(errors: list[dict[str, str]]) -> PlanRefused:
+def refused(errors: list[dict[str, str]]) -> PlanRefused:
+    """Return the refusal that names these faults."""
     return PlanRefused(f"Cannot be accepted: {', '.join(e['pointer'] for e in errors[:3])}.", errors=errors)
 
 
@@ -142,7 +144,8 @@ async def flag_plans_due(db: Database, desk: Desk) -> None:
 async def _flag(conn: AsyncConnection, version: PlanVersion, *, overdue: bool) -> bool:
     if not overdue:
         return await quiet(conn, version.slug, REVIEW_DUE)
-    title = "A neighborhood's plan has not been reviewed by its date; it stays in force."
+    whose = "The city's default plan" if version.slug == DEFAULT_SLUG else "A neighborhood's plan"
+    title = f"{whose} has not been reviewed by its date; it stays in force."
     return await alarm(conn, Alarm("plan_review_due", version.slug, Severity.SERVICE, title))
 
 

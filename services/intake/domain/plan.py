@@ -13,6 +13,8 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.model import Discipline
 
 DEFAULT_VERSION: Final = 0
+DEFAULT_SLUG: Final = "*"
+"""Under this key the versions of the city's default plan are kept; no neighborhood can have it."""
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DEFAULT_ORDERS: Final[Mapping[Discipline, tuple[Discipline, ...]]] = MappingProxyType({d: (d,) for d in Discipline})
 DEFAULT_ASSIGN_WITHIN: Final[Mapping[int, timedelta]] = MappingProxyType(
@@ -125,6 +127,8 @@ class Plan:
     """Neighborhoods whose teams may come; empty: this one's."""
     review_by: date | None = None
     """When the plan itself is due to be looked at again; after that it is flagged and stays in force."""
+    default_version: int | None = None
+    """The version of the city's default plan, if this is it and not the neighborhood's own."""
 
     def rules_at(self, local_time: datetime) -> PlanRules:
         """Return the rules in force for a call that came in at `local_time` (the neighborhood's wall clock).
@@ -178,7 +182,7 @@ class Plan:
 
 
 def default_plan(slug: str) -> Plan:
-    """Return the plan of a neighborhood that has written none: every discipline, round the clock."""
+    """Return what holds where not even the city has a default plan: every discipline, round the clock."""
     return Plan(slug=slug)
 
 

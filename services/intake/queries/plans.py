@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.intake.domain.plan import DEFAULT_SLUG
 from services.intake.store.plans import DRAFT_COLUMNS, Draft, PlanVersion
 from services.intake.tables import plan, plan_draft
 from shared.clock import clock
@@ -34,6 +35,11 @@ async def plan_in_force(conn: AsyncConnection, slug: str) -> PlanVersion | None:
         )
     ).one_or_none()
     return PlanVersion(*row) if row else None
+
+
+async def default_in_force(conn: AsyncConnection) -> PlanVersion | None:
+    """Return the city's default plan in force."""
+    return await plan_in_force(conn, DEFAULT_SLUG)
 
 
 async def plan_versions(conn: AsyncConnection, slug: str, *, below: int | None, limit: int) -> list[PlanVersion]:

@@ -31,7 +31,7 @@ class StoredDecision(NamedTuple):
     decided_by: str
     at: datetime
     plan: Mapping[str, Any] | None
-    """The body of the neighborhood's plan of that version; None: it had entered none."""
+    """The body of the neighborhood's plan of that version, or of the city's default plan; None: there was neither."""
     statements: tuple[tuple[UUID, str, StatementRow], ...]
     """Of which call and CAD event, and what was said."""
 
@@ -44,8 +44,9 @@ class StoredDecision(NamedTuple):
 _COLUMNS: Final = """
     SELECT d.id, d.call_id, d.seq, d.decision, d.evidence, encode(d.evidence_digest, 'hex') AS evidence_digest,
         d.protocol_version, d.plan_version, d.code_version, d.decided_by, d.at,
-        (SELECT p.body FROM intake.plan p WHERE p.slug = d.evidence #>> '{place,neighborhood}'
-            AND p.version = d.plan_version) AS plan,
+        (SELECT p.body FROM intake.plan p WHERE CASE WHEN d.evidence #> '{plan,default}' IS NULL
+            THEN p.slug = d.evidence #>> '{place,neighborhood}' AND p.version = d.plan_version
+            ELSE p.slug = '*' AND p.version = CAST(d.evidence #>> '{plan,default}' AS int) END) AS plan,
         (SELECT jsonb_agg(jsonb_build_array(s.call_id, c.cad_event_id, s.seq, s.source, s.body, s.extra_text, s.truncated,
                 encode(s.digest, 'hex')) ORDER BY e.n)
             FROM jsonb_array_elements(d.evidence->'statements') WITH ORDINALITY AS e (item, n)

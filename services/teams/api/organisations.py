@@ -23,6 +23,8 @@ providers = APIRouter(prefix="/v1/providers", tags=["providers"])
 teams = APIRouter(prefix="/v1/teams", tags=["teams"])
 Writer = Annotated[Caller, allow(Role.ADMIN, Role.SUPERVISOR)]
 Reader = Annotated[Caller, allow(Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR)]
+ProviderReader = Annotated[Caller, allow(Role.ADMIN, Role.SUPERVISOR, Role.AUDITOR, Role.SERVICE)]
+"""Intake asks which providers there are before it accepts a plan that names some."""
 Retired = Annotated[bool, Query(description="Also those that are retired.")]
 
 
@@ -58,7 +60,7 @@ async def add_provider(request: Request, body: ProviderRequest, caller: Writer, 
 
 @providers.get("", summary="Organisations, by name", responses=answers())
 async def list_providers(
-    request: Request, caller: Reader, *, limit: Limit = 50, cursor: CursorText = None, retired: Retired = False
+    request: Request, caller: ProviderReader, *, limit: Limit = 50, cursor: CursorText = None, retired: Retired = False
 ) -> Page[ProviderView]:
     """Return a page of the providers that the caller may see."""
     async with single(request) as unit:

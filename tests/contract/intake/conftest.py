@@ -1,4 +1,4 @@
-"""Intake in this process on a real PostgreSQL, with a dispatch that a test directs."""
+"""Intake in this process on a real PostgreSQL, with a dispatch and a teams that a test directs."""
 
 import asyncio
 import itertools
@@ -21,7 +21,7 @@ from shared.auth import Caller, Role, issue
 from shared.db import Database
 from shared.messages.incidents import Progress
 from tests import pg
-from tests.contract.intake.fakes import FakeDispatch
+from tests.contract.intake.fakes import FakeDispatch, FakeTeams
 
 SECRET = "only-for-tests-and-long-enough-for-anything"
 
@@ -82,6 +82,7 @@ class Intake:
         self.app = app
         self.client = client
         self.dispatch = dispatch
+        self.teams: FakeTeams = app.state.teams
         self.db: Database = app.state.db
 
     async def request(self, method: str, path: str, role: Role = Role.CAD, **extra: Any) -> httpx2.Response:
@@ -134,6 +135,7 @@ async def running(dsn: str, dispatch: FakeDispatch, **settings: Any) -> AsyncIte
     app = create_app(
         Settings(database_dsn=dsn, token_secret=SecretStr(SECRET), dispatch_url="http://127.0.0.1:9", **settings),
         dispatch=dispatch,  # type: ignore[arg-type]  # answers the same questions
+        teams=FakeTeams(),  # type: ignore[arg-type]  # answers the same question
     )
     async with app.router.lifespan_context(app):
         transport = httpx2.ASGITransport(app=app)

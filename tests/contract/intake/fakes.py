@@ -1,4 +1,4 @@
-"""A dispatch that answers what a test has told it to, and remembers what it heard."""
+"""A dispatch and a teams that answer what a test has told them to; dispatch remembers what it heard."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.intake.peers import IncidentUnknown, WishesMissing
 from services.intake.store.wishes import WishToSend
+from services.starter_city.roster import teams
 from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress, WishAnswer
 from shared.peer import PeerSilentError
 
@@ -51,6 +52,24 @@ class FakeDispatch:
 
     async def ready(self) -> bool:
         return not self.silent
+
+    async def close(self) -> None:
+        pass
+
+
+class FakeTeams:
+    """Has the starter city's providers."""
+
+    def __init__(self) -> None:
+        self.silent = False
+        self.asked = 0
+        self.known = {team.provider.name for team in teams()} | {"Eastside Mediation"}
+
+    async def providers(self) -> frozenset[str]:
+        self.asked += 1
+        if self.silent:
+            raise PeerSilentError("told to be silent")
+        return frozenset(self.known)
 
     async def close(self) -> None:
         pass

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services.intake.commands.plans import flag_plans_due
+from services.intake.plan_files import read_plan_text
 from services.plans.command import PlansRefusedError, adopt, each, names_only, read_all, show, texts
-from services.plans.files import read_plan_text
 from services.replay.api import Answer
 from services.starter_city.roster import teams
 from shared.auth import Role
@@ -47,8 +47,11 @@ async def test_a_new_version_decides_the_next_call_and_not_the_last(intake: Inta
 
 async def test_a_plan_whose_time_has_not_come_is_not_in_force(intake: Intake) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
-    assert (await put(intake, {"notes": ["later"]}, effective_from=tomorrow)).status_code == 200
+    later = {"exclude": {"call_types": ["415N"]}}
+    assert (await put(intake, later, effective_from=tomorrow)).status_code == 200
     assert (await intake.get(PLAN)).json()["version"] == 0
+    call = await intake.report(safe_report())
+    assert (call["status"], call["decision"]["plan_version"]) == ("queued", 0)
     versions = (await intake.get("/v1/neighborhoods/boyle-heights/plans")).json()["items"]
     assert [version["version"] for version in versions] == [1]
     yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
@@ -77,6 +80,53 @@ async def test_a_wrong_plan_is_refused_and_the_field_named(intake: Intake, plan:
     answer = await put(intake, plan)
     assert answer.status_code == 422, answer.text
     assert pointer in {error["pointer"] for error in answer.json()["errors"]}
+
+
+async def test_a_plan_that_names_a_provider_whom_teams_does_not_know_is_refused(intake: Intake) -> None:
+    answer = await put(intake, {"preferred_providers": ["Puente Vecinal", "Puente Vecina"]})
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {"pointer": "/plan/preferred_providers/1", "detail": "There is no such provider. Did you mean Puente Vecinal?"}
+    ]
+    assert (await put(intake, {"preferred_providers": ["Puente Vecinal"]})).status_code == 200
+    assert (await put(intake, {"preferred_providers": ["x"], "surprise": 1})).json()["errors"][0]["pointer"] == (
+        "/plan/surprise"
+    )
+
+
+async def test_without_teams_only_a_plan_that_names_providers_waits(intake: Intake) -> None:
+    intake.teams.silent = True
+    answer = await put(intake, {"preferred_providers": ["Puente Vecinal"]})
+    assert (answer.status_code, answer.json()["type"].rpartition(":")[2]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "5"
+    assert (await intake.get(PLAN)).json()["version"] == 0
+    assert (await put(intake, {"notes": ["nobody named"]})).status_code == 200
+    assert intake.teams.asked == 1
+
+
+async def test_the_providers_of_a_draft_are_asked_about_when_it_is_proposed_and_again_when_it_is_adopted(
+    intake: Intake,
+) -> None:
+    begun = await intake.post(DRAFTS, {"plan": {"preferred_providers": ["Newly Founded"]}}, Role.SUPERVISOR)
+    acts = f"{DRAFTS}/{begun.json()['id']}/actions"
+    propose = {"action": "propose", "version": 1}
+    adopt_it = {"action": "adopt", "version": 2, "approved_by": "Council"}
+    refused = await intake.post(acts, propose, Role.SUPERVISOR)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/plan/preferred_providers/0")
+    intake.teams.known.add("Newly Founded")
+    assert (await intake.post(acts, propose, Role.SUPERVISOR)).status_code == 200
+    intake.teams.known.remove("Newly Founded")
+    assert (await intake.post(acts, adopt_it, Role.SUPERVISOR)).status_code == 422
+    intake.teams.silent = True
+    assert (await intake.post(acts, adopt_it, Role.SUPERVISOR)).status_code == 503
+    assert (await intake.get(PLAN)).json()["version"] == 0
+    intake.teams.silent = False
+    intake.teams.known.add("Newly Founded")
+    key = {"Idempotency-Key": "adopt-once"}
+    first = await intake.post(acts, adopt_it, Role.SUPERVISOR, headers=key)
+    intake.teams.silent = True
+    again = await intake.post(acts, adopt_it, Role.SUPERVISOR, headers=key)
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
 
 
 async def test_what_the_plan_excludes_goes_back(intake: Intake) -> None:
@@ -135,7 +185,8 @@ async def test_decisions_and_plans_written_at_once_agree_about_the_moment(intake
         await asyncio.gather(*(intake.report(safe_report()) for _ in range(5)), put(intake, plan),
                              *(intake.report(safe_report()) for _ in range(5)))  # fmt: skip
     rows = await intake.rows(
-        "SELECT d.plan_version, (SELECT coalesce(max(p.version), 0) FROM intake.plan p WHERE p.effective_from <= c.reported_at)"
+        "SELECT d.plan_version, (SELECT coalesce(max(p.version), 0) FROM intake.plan p WHERE p.slug = 'boyle-heights'"
+        " AND p.effective_from <= c.reported_at)"
         " AS wanted FROM intake.call c JOIN intake.decision d ON d.id = c.decision_id"
     )
     assert len(rows) == 60
@@ -272,10 +323,9 @@ async def test_files_are_checked_shown_applied_and_exported(intake: Intake) -> N
     assert await each(system, written, names_only) == []
     shown = await each(system, written, show)
     assert "  /review/relationships: [] -> ['landlord_tenant']" in shown
-    assert "adams-normandie: 0 changes to version 0" in shown
     done = await each(system, written, adopt)
     assert [line.split(" is in force")[0] for line in done] == [
-        "boyle-heights: version 1", "adams-normandie: version 0 says the same", "venice: version 1", "watts: version 1"
+        "boyle-heights: version 1", "venice: version 1", "watts: version 1"
     ]  # fmt: skip
     again = await each(system, written, adopt)
     assert all(line.endswith("says the same") for line in again)

@@ -54,6 +54,13 @@ def test_the_page_has_a_language_one_heading_a_map_and_tables_with_heads(languag
         assert next(page.iter("a")).get("href") == "#plan"
 
 
+def test_a_goal_is_told_as_people_say_it() -> None:
+    goal = {"text": "g", "target": 0.05, "baseline": 0.08, "measure": "share_escalated", "review_by": "2027-01-01"}
+    body = read_body({"goals": [goal, {**goal, "measure": "response_p50_min", "baseline": None, "target": 20}]})
+    for language, words in (("en", ("8%", "5%", "20 minutes")), ("es", ("8 %", "5 %", "20 minutos"))):
+        assert all(f"<td>{word}</td>" in shown(body, language) for word in words)  # type: ignore[arg-type]  # both are languages
+
+
 def test_what_people_wrote_is_escaped() -> None:
     body = read_body({"notes": ["<script>alert(1)</script>"], "summary": "a < b & c"})
     text = shown(body)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from services.intake.commands.default_plan import DEFAULT_PLAN
 from services.intake.domain.plan import default_plan
-from services.intake.plan_model import parse_plan, plan_body, read_body
+from services.intake.plan_files import LARGEST_FILE, PlanFileInvalid, read_default_plan, read_plan_file, read_plan_text
+from services.intake.plan_model import BothLanguages, parse_plan, plan_body, plan_of, read_body
 from services.plans.command import PlansRefusedError, file_text, read_all
-from services.plans.files import LARGEST_FILE, PlanFileInvalid, read_plan_file, read_plan_text
 from services.starter_city.cells import neighborhoods
 from services.starter_city.roster import teams
 
@@ -90,9 +91,36 @@ def test_the_plans_that_come_with_the_starter_city_are_sound_and_differ() -> Non
         assert set(plan.body.get("catchment") or ()) <= slugs
         assert set(plan.body.get("preferred_providers") or ()) <= providers
     steering = [parse_plan("x", 1, plan.body) for plan in written.values()]
-    assert len({repr((p.orders, p.hours, p.exclude, p.review, p.assign_within)) for p in steering}) == 4
-    default = next(plan for plan in written.values() if plan.file == "default.yaml")
-    assert parse_plan("x", 0, default.body) == default_plan("x")
+    assert len({repr((p.orders, p.hours, p.exclude, p.review, p.assign_within)) for p in steering}) == 3
+
+
+def test_the_default_plan_that_comes_with_the_code_steers_as_a_plan_that_says_nothing() -> None:
+    default = read_default_plan(DEFAULT_PLAN)
+    assert default.version == 1
+    assert plan_of("x", 0, default.plan) == default_plan("x")
+    assert isinstance(default.plan.summary, BothLanguages)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("version: 1", "version: 0", "city.yaml:4: /version: "),
+        ("version: 1", "neighborhood: watts", "city.yaml:4: /neighborhood: "),
+        ("authors: [", "authors: [City council] #", "city.yaml:5: /approved_by: is the only author"),
+        ("  notes: []", "  allow: []", "/plan/allow: would widen what is safe"),
+        ("  notes: []", "  catchment: [watts]", "/plan/catchment: is for a neighborhood's own plan"),
+        ("  notes: []", "  preferred_providers: [A]", "/plan/preferred_providers: is for a neighborhood's own plan"),
+    ],
+)
+def test_a_fault_of_the_default_plan_names_its_line(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    text = DEFAULT_PLAN.read_text()
+    assert old in text
+    path = tmp_path / "city.yaml"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(PlanFileInvalid) as refused:
+        read_default_plan(path)
+    assert fault in str(refused.value)
+    assert all(found.line for found in refused.value.faults)
 
 
 def test_what_is_in_force_is_written_as_a_file_that_says_the_same() -> None:

@@ -46,7 +46,7 @@ class PlanRequest(Strict):
 
 
 class PlanAnswer(Answer):
-    """One version of a neighborhood's plan. Version 0 is the plan of a neighborhood that has written none."""
+    """One version of a neighborhood's plan. Version 0: it has written none, and this is the city's default plan."""
 
     slug: str
     version: int
@@ -58,6 +58,9 @@ class PlanAnswer(Answer):
     effective_from: Time | None
     approved_by: str | None
     entered_by: str | None
+    default_version: Annotated[
+        int | None, Field(description="With version 0: which version of the city's default plan.")
+    ] = None
     entered_at: Annotated[Time | None, Field(description="When it was published.")]
     draft_id: Annotated[UUID | None, Field(description="The draft that it comes from.")] = None
     review_by: date | None = None

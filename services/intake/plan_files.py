@@ -1,4 +1,7 @@
-"""One plan in one YAML file: whose it is, from when, who approved it, and its body; every fault is told with its line."""
+"""One plan in one YAML file: whose it is, from when, who approved it, and its body; every fault is told with its line.
+
+A neighborhood's file is for `commonground plans`; the city's default plan is a file that intake reads when it starts.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -26,6 +29,14 @@ class PlanFile(Strict):
         str, Field(min_length=1, max_length=300, description="Who adopted it; not the only one who wrote it.")
     ]
     effective_from: Annotated[Time | None, Field(description="Now or later; absent: when it is applied.")] = None
+    plan: PlanBody
+
+
+class DefaultPlanFile(Strict):
+    """The city's default plan as a file: that of every neighborhood which has written none."""
+
+    version: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+    approved_by: Annotated[str, Field(min_length=1, max_length=300)]
     plan: PlanBody
 
 
@@ -81,15 +92,41 @@ _Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|fals
 
 def read_plan_file(path: Path) -> Written:
     """Return the plan of a file. Raises PlanFileInvalid naming every line at fault."""
+    return read_plan_text(_text(path), path.name)
+
+
+def read_default_plan(path: Path) -> DefaultPlanFile:
+    """Return the city's default plan. Raises PlanFileInvalid naming every line at fault.
+
+    It names no areas and no providers: it is read before anybody knows which there are, and is meant for everywhere.
+    """
+    document, lines = _document(_text(path), path.name, DefaultPlanFile)
+    read = DefaultPlanFile.model_validate(document)
+    if local := [word for word in ("catchment", "preferred_providers") if getattr(read.plan, word)]:
+        problem = "is for a neighborhood's own plan: leave it out here"
+        raise PlanFileInvalid(
+            [FileFault(path.name, line_of(lines, f"/plan/{word}"), f"/plan/{word}", problem) for word in local]
+        )
+    return read
+
+
+def _text(path: Path) -> str:
     if path.stat().st_size > LARGEST_FILE:
         raise PlanFileInvalid(
             [FileFault(path.name, 0, "", f"is over {LARGEST_FILE // 1024} KiB: no plan is that long")]
         )
-    return read_plan_text(path.read_text(encoding="utf-8"), path.name)
+    return path.read_text(encoding="utf-8")
 
 
 def read_plan_text(text: str, name: str) -> Written:
     """Return the plan that a text states. Raises PlanFileInvalid."""
+    document, lines = _document(text, name, PlanFile)
+    read = PlanFile.model_validate(document)
+    return Written(name, read.neighborhood, read.approved_by, read.effective_from, document["plan"], lines)
+
+
+def _document(text: str, name: str, model: type[PlanFile | DefaultPlanFile]) -> tuple[Any, Mapping[str, int]]:
+    """Return what a text says, sound by that model, and the line of each of its values. Raises PlanFileInvalid."""
     try:
         node = yaml.compose(text, _Loader)
         document = _with_text_keys(yaml.load(text, _Loader))  # noqa: S506 - a SafeLoader
@@ -100,11 +137,10 @@ def read_plan_text(text: str, name: str) -> Written:
     lines = dict(_lines(node, "")) if node is not None else {}
     twice = [FileFault(name, line, pointer, "stands twice") for pointer, line in _twice(node, "")]
     if faults := twice + [
-        FileFault(name, line_of(lines, pointer), pointer, problem) for pointer, problem in _faults(document)
+        FileFault(name, line_of(lines, pointer), pointer, problem) for pointer, problem in _faults(document, model)
     ]:
         raise PlanFileInvalid(faults)
-    read = PlanFile.model_validate(document)
-    return Written(name, read.neighborhood, read.approved_by, read.effective_from, document["plan"], lines)
+    return document, lines
 
 
 def line_of(lines: Mapping[str, int], pointer: str) -> int:
@@ -114,10 +150,10 @@ def line_of(lines: Mapping[str, int], pointer: str) -> int:
     return lines.get(pointer, 0)
 
 
-def _faults(document: Any) -> Iterator[tuple[str, str]]:
+def _faults(document: Any, model: type[PlanFile | DefaultPlanFile]) -> Iterator[tuple[str, str]]:
     """Yield pointer and problem of everything wrong in a file."""
     try:
-        read = PlanFile.model_validate(document)
+        read = model.model_validate(document)
     except ValidationError as error:
         found = {(pointer_of(e["loc"]), problem_of(e)) for e in error.errors(include_url=False, include_context=False)}
         yield from sorted(found)

@@ -1,0 +1,47 @@
+"""Teams, as intake asks it."""
+
+from typing import Any
+
+import pytest
+
+from services.intake.peers import PeerSilentError, Teams
+from shared.peer import Reply
+
+IDS = [f"0193576e-0000-7000-8000-{number:012d}" for number in range(3)]
+
+
+class Pages:
+    """A teams that gives one answer after the other."""
+
+    def __init__(self, *replies: Reply) -> None:
+        self.replies = list(replies)
+        self.paths: list[str] = []
+
+    async def request(self, _method: str, path: str, **_more: Any) -> Reply:
+        self.paths.append(path)
+        return self.replies.pop(0)
+
+
+def page(*rows: tuple[str, str], after: str | None = None) -> Reply:
+    return Reply(200, {"items": [{"id": i, "name": name, "kind": "city"} for i, name in rows], "next": after})
+
+
+def asking(pages: Pages) -> Teams:
+    return Teams(pages)  # type: ignore[arg-type]  # answers the same question
+
+
+async def test_every_page_of_providers_is_read_by_name_and_id() -> None:
+    pages = Pages(page((IDS[0], "A"), after="a=&b"), page((IDS[1], "B")))
+    assert await asking(pages).providers() == {"A", "B", IDS[0], IDS[1]}
+    assert pages.paths[1].endswith("&cursor=a%3D%26b")
+
+
+@pytest.mark.parametrize("reply", [Reply(500, None), Reply(403, {"items": [], "next": None}), Reply(200, {"items": 1})])
+async def test_an_answer_that_cannot_be_used_is_none(reply: Reply) -> None:
+    with pytest.raises(PeerSilentError):
+        await asking(Pages(reply)).providers()
+
+
+async def test_a_list_without_an_end_is_no_answer() -> None:
+    with pytest.raises(PeerSilentError):
+        await asking(Pages(*[page((IDS[0], "A"), after="x")] * 60)).providers()
