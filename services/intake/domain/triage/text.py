@@ -171,7 +171,7 @@ def spellings(word: str) -> tuple[str, ...]:
     if word.isalpha() and _REPEATED.search(word) is None:
         return (word,)
     found = [word]
-    if not word.isalpha() and not word.isdigit():
+    if not word.isdigit() and sum(map(str.isalpha, word)) > 1:  # "3x" is no "ex"
         found.append(word.translate(_LEET))
     if any(len(set(word[i : i + _MANY])) == 1 for i in range(len(word) - _MANY + 1)):
         runs = ["".join(run) for _, run in groupby(word)]
