@@ -114,3 +114,14 @@ def test_twice_the_text_takes_no_more_than_about_twice_the_work(pattern: str) ->
         return calls_made(lambda: decided(said(text)))
 
     assert work(3_000) < 2.4 * work(1_500) + 2_000
+
+
+def test_a_word_that_is_only_known_is_found_nowhere_and_is_not_unknown() -> None:
+    lexicon = Lexicon({"kin": ["aunt", "uncle"]})
+    lexicon.add("he ?", 0)
+    lexicon.add_known("sidewalk|$kin|garden*")
+    lexicon.learn_misspellings()
+    assert all(lexicon.knows(word) for word in ("sidewalk", "aunt", "gardening"))
+    assert not lexicon.knows("zqx")
+    assert lexicon.matches(tokenize("sidewalk aunt he gardens")) == []
+    assert [match.first for match in lexicon.matches(tokenize("he zqx"))] == [0]

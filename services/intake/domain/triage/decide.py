@@ -41,7 +41,7 @@ def decide(evidence: Evidence, protocol: Protocol, plan: PlanRules, clearances: 
     cleared = frozenset(item for clearance in clearances for item in clearance.cleared)
     fit = fitting_discipline(case, protocol)
     reasons = [*case.reasons, *_plan_reasons(case, protocol, plan, fit)]
-    settled = [reason for reason in reasons if reason.effect is Effect.REVIEW and _name(reason) in cleared]
+    settled = [r for r in reasons if cleared and r.effect is Effect.REVIEW and _name(r) in cleared]
     reasons = [replace(r, effect=Effect.NOTE) if r in settled else r for r in reasons]
     reasons.extend(_proof(case, protocol, settled))
     verdict = _verdict(reasons)

@@ -36,7 +36,11 @@ class Found:
         self._owners = protocol.owners
         self._by_role: dict[Role, list[Match]] = {}
         for match in protocol.lexicon.matches(tokens):
-            self._by_role.setdefault(self._owners[match.owner].role, []).append(match)
+            role = self._owners[match.owner].role
+            if role in self._by_role:
+                self._by_role[role].append(match)
+            else:
+                self._by_role[role] = [match]
 
     def of(self, role: Role) -> list[Match]:
         return self._by_role.get(role, [])
@@ -90,8 +94,8 @@ class Denials:
     def _governed_by(self, role: Role, reach: int) -> frozenset[int]:
         """Return the words after a phrase of `role`, at most `reach` of them and up to the next comma."""
         governed: set[int] = set()
-        for match in self._found.of(role):
-            for at in range(match.last + 1, min(match.last + 1 + reach, len(self._tokens))):
+        for last in {match.last for match in self._found.of(role)}:
+            for at in range(last + 1, min(last + 1 + reach, len(self._tokens))):
                 if self._tokens[at].before >= Break.SOFT:
                     break
                 governed.add(at)

@@ -30,6 +30,8 @@ _ANY: Final = "_"
 _UNKNOWN: Final = "?"
 _OTHER: Final = "!"
 _END: Final = "."
+_KNOWN_ALONE: Final = -1
+"""The symbol of every word that is known and nothing more."""
 _MOST_REMEMBERED: Final = 50_000
 _SHORTEST_UNKNOWN: Final = 3
 """Shorter ones are initials and slips."""
@@ -58,8 +60,9 @@ class Lexicon:
         self._misspelled = Misspelled(())
         self._kinds: dict[tuple[frozenset[int], bool], Kind] = {}
         self._remembered: dict[str, Kind] = {}
-        self._walks = Walks()
+        self._known: dict[str, bool] = {}
         self._root = Node()
+        self._walks = Walks(self._root)
         self._symbols: dict[frozenset[str], int] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
@@ -82,6 +85,12 @@ class Lexicon:
             node.owners.add(owner)
         if in_one_breath:
             self._in_one_breath.add(owner)
+
+    def add_known(self, phrase: str) -> None:
+        """Know the words of `phrase`, whose place in a text means nothing. Raises `PhraseInvalid`."""
+        for part in phrase.split():
+            for word in (listed for each in part.split("|") for listed in self._words_of(each, phrase)):
+                self._list(word, _KNOWN_ALONE)
 
     def _extended(self, ends: list[Node], part: str, phrase: str) -> list[Node]:
         if part.startswith(".."):
@@ -114,12 +123,15 @@ class Lexicon:
             return known
         symbol = self._symbols[key] = len(self._symbols)
         for word in key:
-            if word.endswith("*"):
-                self._prefixes.setdefault(word[:-1], []).append(symbol)
-                self._longest_prefix = max(self._longest_prefix, len(word) - 1)
-            else:
-                self._literals.setdefault(word, []).append(symbol)
+            self._list(word, symbol)
         return symbol
+
+    def _list(self, word: str, symbol: int) -> None:
+        if word.endswith("*"):
+            self._prefixes.setdefault(word[:-1], []).append(symbol)
+            self._longest_prefix = max(self._longest_prefix, len(word) - 1)
+        else:
+            self._literals.setdefault(word, []).append(symbol)
 
     def _words_of(self, word: str, phrase: str) -> Iterable[str]:
         if word.startswith("$"):
@@ -137,7 +149,11 @@ class Lexicon:
 
     def knows(self, word: str) -> bool:
         """True when some phrase names `word`, or it is an everyday word."""
-        return word in self._everyday or bool(self._named(word))
+        if (known := self._known.get(word)) is None:
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            known = self._known[word] = word in self._everyday or bool(self._named(word))
+        return known
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
         named = self._named(word)
@@ -161,13 +177,12 @@ class Lexicon:
 
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
         """Return every phrase found, by first word; of the same phrase from the same word only the longest."""
-        kinds = [self._kind_of(token.word) for token in tokens]
-        return [Match(*found) for found in self._walks.matches(self._root, kinds, tokens, self._in_one_breath)]
+        remembered = self._remembered
+        kinds = [remembered.get(token.word) or self._kind_of(token.word) for token in tokens]
+        return [Match(*found) for found in self._walks.matches(kinds, tokens, self._in_one_breath)]
 
     def _kind_of(self, word: str) -> Kind:
-        """Return what `word` is to the phrases; remembered, for the same words come again and again."""
-        if (known := self._remembered.get(word)) is not None:
-            return known
+        """Return what `word` is to the phrases, and remember it, for the same words come again and again."""
         if len(self._remembered) >= _MOST_REMEMBERED:
             self._remembered.clear()
         key = (frozenset(self._symbols_of(word)), word.isalpha())

@@ -178,7 +178,10 @@ class _Phrases:
         for item in key.items():
             for phrase in item.text().split(" / "):
                 try:
-                    self.lexicon.add(phrase, number, in_one_breath=owner.role in IN_ONE_BREATH)
+                    if owner.role is Role.VOCABULARY:
+                        self.lexicon.add_known(phrase)
+                    else:
+                        self.lexicon.add(phrase, number, in_one_breath=owner.role in IN_ONE_BREATH)
                 except PhraseInvalid as invalid:
                     raise item.fault(str(invalid)) from None
 

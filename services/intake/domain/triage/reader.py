@@ -116,8 +116,8 @@ class _Reader:
     def _denied(self) -> Mapping[str, Words]:
         denied: dict[str, Words] = {}
         for denial in self.denials.good:
-            for fact in sorted(denial.facts):
-                denied.setdefault(fact, self.quote(*denial.span))
+            for fact in sorted(denial.facts - denied.keys()):
+                denied[fact] = self.quote(*denial.span)
         return denied
 
     def _signals(self) -> Iterator[str]:
@@ -150,6 +150,8 @@ class _Reader:
 
     def _said(self) -> Iterator[Span]:
         """Yield what is quoted, the words of somebody: they need an explanation of their own."""
+        if _QUOTES.isdisjoint(self.text):
+            return
         marks = [at for at, character in enumerate(self.text) if character in _QUOTES]
         starts = [token.start for token in self.tokens]
         for opened, closed in zip(marks[::2], marks[1::2], strict=False):

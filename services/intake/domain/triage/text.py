@@ -55,25 +55,28 @@ def _fold_character(character: str) -> str:
 
 def tokenize(text: str) -> tuple[Token, ...]:
     """Return the words of `text`, in order, with their offsets in it."""
-    folded = ["'" if character in _APOSTROPHES else _fold_character(character) for character in text]
-    letter_by_letter = _PICTURES.keys().isdisjoint(text) and all(map(_is_one, folded))
-    tokens = _plain_words(text, "".join(folded)) if letter_by_letter else _any_words(text)
-    return _spelled_out_joined(tokens)
-
-
-def _is_one(folded: str) -> bool:
-    return len(folded) == 1
+    if text.isascii():  # what folding comes to there
+        folded = text.lower().replace("`", "'")
+    else:
+        characters = {c: "'" if c in _APOSTROPHES else _fold_character(c) for c in set(text)}
+        if not _PICTURES.keys().isdisjoint(characters) or any(len(folded) != 1 for folded in characters.values()):
+            return _spelled_out_joined(_any_words(text))
+        folded = text.translate({ord(c): folded for c, folded in characters.items()})
+    return _spelled_out_joined(_plain_words(text, folded))
 
 
 def _plain_words(text: str, folded: str) -> list[Token]:
     """Return the words of a text whose characters each fold to one: found at once, where they stand."""
     tokens: list[Token] = []
-    end, length = 0, 0
+    end, length, gap = 0, 0, Break.HARD  # the first word begins a sentence
     for found in _WORD.finditer(folded):
-        start = found.start()
-        gap = _break_between(text[end:start], length, followed=True) if tokens else Break.HARD
-        end = found.end()
-        word = found.group().replace("'", "")
+        start, beyond = found.span()
+        if tokens:
+            between = text[end:start]
+            gap = Break.NONE if between == " " else _break_between(between, length, followed=True)
+        word, end = found.group(), beyond
+        if "'" in word:
+            word = word.replace("'", "")
         length = len(word)
         tokens.append(Token(word, start, end, gap))
     return tokens
@@ -137,11 +140,13 @@ def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
     joined: list[Token] = []
     run: list[Token] = []
     for token in tokens:
-        if len(token.word) == 1 and token.word.isalpha() and not (run and token.before is Break.HARD):
+        word = token.word
+        if len(word) == 1 and word.isalpha() and not (run and token.before is Break.HARD):
             run.append(token)
             continue
-        joined.extend(_join(run))
-        run = []
+        if run:
+            joined.extend(_join(run))
+            run = []
         joined.append(token)
     joined.extend(_join(run))
     return tuple(joined)
@@ -166,7 +171,7 @@ def spellings(word: str) -> tuple[str, ...]:
     if word.isalpha() and _REPEATED.search(word) is None:
         return (word,)
     found = [word]
-    if not word.isalpha() and not word.isdigit():
+    if not word.isdigit() and sum(map(str.isalpha, word)) > 1:  # "3x" is no "ex"
         found.append(word.translate(_LEET))
     if any(len(set(word[i : i + _MANY])) == 1 for i in range(len(word) - _MANY + 1)):
         runs = ["".join(run) for _, run in groupby(word)]
@@ -182,9 +187,8 @@ def fold(text: str) -> str:
 
 def foreign_share(text: str) -> float:
     """Return the share of the letters of `text` that are of no Latin script (0 when it has no letters)."""
-    letters = [c for c in text if c.isalpha()]
-    foreign = sum(1 for c in letters if not c.isascii() and not _is_latin(c))
-    return foreign / len(letters) if letters else 0.0
+    foreign = sum(1 for c in text if not c.isascii() and c.isalpha() and not _is_latin(c)) if not text.isascii() else 0
+    return foreign / sum(map(str.isalpha, text)) if foreign else 0.0
 
 
 @lru_cache(maxsize=4096)

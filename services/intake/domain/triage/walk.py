@@ -14,7 +14,6 @@ from typing import Final
 from services.intake.domain.triage.text import Break, Token
 
 _MOST_REMEMBERED: Final = 200_000
-_KIND_BITS: Final = 24
 
 
 @dataclass(slots=True, eq=False)
@@ -41,11 +40,10 @@ class Kind:
     """Letters only."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Stand:
     """All the nodes that a walk stands at."""
 
-    number: int
     nodes: tuple[Node, ...]
     owners: tuple[int, ...]
     ended: "_Stand | None"
@@ -53,64 +51,96 @@ class _Stand:
     gaps: tuple[tuple[int, "_Stand"], ...]
     passes: bool
     """Something leads on from here without a word."""
+    after: dict[int, "_Stand | None"] = field(default_factory=dict)
+    """Where each kind of word leads, by its number; what has not come up yet is missing."""
 
 
 class Walks:
     """Every walk through one graph."""
 
-    def __init__(self) -> None:
+    def __init__(self, root: Node) -> None:
+        self._root = root
         self._stands: dict[frozenset[int], _Stand] = {}
-        self._steps: dict[int, _Stand | None] = {}
-        self._numbers = count()
+        self._start: _Stand | None = None
+        self._remembered = 0
 
     def matches(
-        self, root: Node, kinds: Sequence[Kind], tokens: Sequence[Token], in_one_breath: AbstractSet[int]
-    ) -> Iterator[tuple[int, int, int]]:
-        """Yield owner, first and last word of each phrase found, of the same from the same word the longest."""
-        if len(self._steps) > _MOST_REMEMBERED:
-            self._steps.clear()
+        self, kinds: Sequence[Kind], tokens: Sequence[Token], in_one_breath: AbstractSet[int]
+    ) -> list[tuple[int, int, int]]:
+        """Return owner, first and last word of each phrase found, of the same from the same word the longest."""
+        if self._start is None or self._remembered > _MOST_REMEMBERED:
             self._stands.clear()
+            self._remembered = 0
+            self._start = self._stand([self._root])
+        found: list[tuple[int, int, int]] = []
         sentence_ends, breath_ends = _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT)
-        start = self._stand([root])
+        start, first_steps = self._start, self._start.after
         for first, kind in enumerate(kinds):
-            begun = self._after(start, kind)
+            begun = first_steps.get(kind.number, start)
+            if begun is start:  # no word leads back there: it has not come up yet
+                begun = self._learnt(start, kind)
             if begun is None:
                 continue
             best: dict[int, int] = {}
-            for owners, at in self._reached(begun, first + 1, kinds, sentence_ends[first], breath_ends):
+            breath_end = breath_ends[first]
+            for owners, last in self._reached(begun, first, kinds, sentence_ends[first], breath_ends):
                 for owner in owners:
-                    if at <= breath_ends[first] or owner not in in_one_breath:
-                        best[owner] = max(best.get(owner, 0), at - 1)
-            yield from ((owner, first, last) for owner, last in sorted(best.items()))
+                    if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
+                        best[owner] = last
+            if best:
+                found.extend((owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best))
+        return found
 
     def _reached(
-        self, begun: _Stand, at: int, kinds: Sequence[Kind], end: int, breath_ends: Sequence[int]
-    ) -> Iterator[tuple[tuple[int, ...], int]]:
-        """Yield the owners of each phrase that ends on the walk, and the word after it."""
-        open_walks = [(begun, at)]
-        while open_walks:
-            stand, at = open_walks.pop()
-            if stand.owners:
-                yield stand.owners, at
-            if stand.ended is not None and at == breath_ends[at - 1]:
-                open_walks.append((stand.ended, at))
-            for width, beyond in stand.gaps:
-                places = range(at, min(at + width, end - 1) + 1)
-                landed = ((self._after(beyond, kinds[ahead]), ahead + 1) for ahead in places)
-                open_walks.extend((after, ahead) for after, ahead in landed if after is not None)
-                if beyond.passes:
-                    open_walks.extend((beyond, ahead) for ahead in range(at, min(at + width, end) + 1))
-            if at < end and (after := self._after(stand, kinds[at])) is not None:
-                open_walks.append((after, at + 1))
+        self, begun: _Stand, first: int, kinds: Sequence[Kind], end: int, breath_ends: Sequence[int]
+    ) -> list[tuple[tuple[int, ...], int]]:
+        """Return the owners of each phrase that ends on the walk, and its last word.
 
-    def _after(self, stand: _Stand, kind: Kind) -> _Stand | None:
-        key = stand.number << _KIND_BITS | kind.number
-        try:
-            return self._steps[key]
-        except KeyError:
-            reached = [after for node in stand.nodes for after in _step(node, kind)]
-            found = self._steps[key] = self._stand(reached) if reached else None
-            return found
+        The innermost loop of triage, once for each word of a text: it is written for speed.
+        """
+        reached: list[tuple[tuple[int, ...], int]] = []
+        open_walks = [(begun, first + 1)]
+        while open_walks:
+            walk, at = open_walks.pop()
+            stand: _Stand | None = walk
+            while stand is not None:
+                if stand.owners:
+                    reached.append((stand.owners, at - 1))
+                if stand.passes:
+                    if stand.ended is not None and at == breath_ends[at - 1]:
+                        open_walks.append((stand.ended, at))
+                    for width, beyond in stand.gaps:
+                        self._leap(beyond, range(at, min(at + width, end) + 1), kinds, end, open_walks)
+                if at >= end:
+                    break
+                kind = kinds[at]
+                after = stand.after.get(kind.number, stand)  # no word leads to where it began: it has not come up yet
+                stand = self._learnt(stand, kind) if after is stand else after
+                at += 1
+        return reached
+
+    def _leap(
+        self, beyond: _Stand, places: range, kinds: Sequence[Kind], end: int, open_walks: list[tuple[_Stand, int]]
+    ) -> None:
+        """Add the walks that go on from `beyond` at any of these places."""
+        steps = beyond.after
+        for at in places:
+            if at < end:
+                kind = kinds[at]
+                landed = steps.get(kind.number, beyond)
+                if landed is beyond:
+                    landed = self._learnt(beyond, kind)
+                if landed is not None:
+                    open_walks.append((landed, at + 1))
+            if beyond.passes:
+                open_walks.append((beyond, at))
+
+    def _learnt(self, stand: _Stand, kind: Kind) -> _Stand | None:
+        """Return where `kind` leads from `stand`, and remember it."""
+        reached = [after for node in stand.nodes for after in _step(node, kind)]
+        found = stand.after[kind.number] = self._stand(reached) if reached else None
+        self._remembered += 1
+        return found
 
     def _stand(self, nodes: Iterable[Node]) -> _Stand:
         by_number = {node.number: node for node in nodes}
@@ -122,7 +152,6 @@ class Walks:
         widths = sorted({width for node in standing for width in node.gaps})
         gaps = [(width, self._stand(node.gaps[width] for node in standing if width in node.gaps)) for width in widths]
         found = self._stands[key] = _Stand(
-            number=next(self._numbers),
             nodes=tuple(standing),
             owners=tuple(sorted({owner for node in standing for owner in node.owners})),
             ended=self._stand(ends) if ends else None,
@@ -142,7 +171,11 @@ def _step(node: Node, kind: Kind) -> Iterator[Node]:
 
 def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
     """Return, for each token, the index after the last one before the next break of at least `limit`."""
-    ends = [len(tokens)] * len(tokens)
-    for at in range(len(tokens) - 2, -1, -1):
-        ends[at] = at + 1 if tokens[at + 1].before >= limit else ends[at + 1]
+    ends: list[int] = []
+    end = len(tokens)
+    for at in range(end - 1, -1, -1):
+        ends.append(end)
+        if tokens[at].before >= limit:
+            end = at
+    ends.reverse()
     return ends
