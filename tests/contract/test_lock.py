@@ -50,7 +50,10 @@ def test_the_smaller_locks_are_parts_of_the_lock(repository: Path) -> None:
     made = runpy.run_path(str(repository / ".ci" / "part_locks.py"))
     for name, extras in made["PARTS"].items():
         assert (repository / name).read_text() == made["part"](*extras), "run .venv/bin/python .ci/part_locks.py"
-    image, run = (repository / "requirements-image.lock").read_text(), (repository / "requirements-run.lock").read_text()
+    image, run = (
+        (repository / "requirements-image.lock").read_text(),
+        (repository / "requirements-run.lock").read_text(),
+    )
     assert "linkify-it-py==" in image  # of markdown-it-py[linkify], which is also asked for without it
     assert "pytest==" not in image + run
     assert "pgserver" not in image
