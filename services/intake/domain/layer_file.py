@@ -29,6 +29,7 @@ _MOST_CHANGED: Final = 0.01
 _SLUG_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 _WGS84: Final = re.compile(r"(CRS:?84|EPSG:+4326|EPSG/0/4326|WGS ?84)", re.IGNORECASE)
 _SAY_WGS84: Final = "GeoJSON needs longitude, latitude in degrees (EPSG:4326)."
+_CONVERT: Final = "Convert it first, for example with `ogr2ogr -t_srs EPSG:4326 out.geojson in.geojson`."
 Box = tuple[float, float, float, float]
 
 
@@ -92,10 +93,7 @@ def slug_of(name: str) -> str:
 def _check_reference_system(crs: Any) -> None:
     """Raise LayerInvalidError if the file names a reference system that is not WGS 84."""
     if crs is not None and not _WGS84.search(str(crs)):
-        raise LayerInvalidError(
-            f"/crs: the file says that it is in {str(crs)[:120]}; {_SAY_WGS84} Convert it first, for example with "
-            "`ogr2ogr -t_srs EPSG:4326 out.geojson in.geojson`."
-        )
+        raise LayerInvalidError(f"/crs: the file says that it is in {str(crs)[:120]}; {_SAY_WGS84} {_CONVERT}")
 
 
 def _usual_key(features: Sequence[Any]) -> str | None:
@@ -146,7 +144,8 @@ def _area(feature: Mapping[str, Any], where: str, found: list[Finding]) -> Polyg
     if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
         swapped = abs(south) <= 180 and abs(north) <= 180 and abs(west) <= 90 and abs(east) <= 90
         hint = "latitude and longitude are swapped" if swapped else "the coordinates are not WGS 84 degrees"
-        raise LayerInvalidError(f"{where}: {hint}; {_SAY_WGS84}")
+        todo = "Write each pair the other way round." if swapped else _CONVERT
+        raise LayerInvalidError(f"{where}: {hint}; {_SAY_WGS84} {todo}")
     if not area.is_valid:
         area = _mended(area, where, found)
     return area
