@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.domain.triage.model import CORE_FOUR
+from services.intake.domain.triage.model import CORE_FOUR, Effect
 from services.intake.domain.triage.reader import Reading, read
 from tests.unit.intake.evidence import PROTOCOL
 
@@ -172,3 +172,37 @@ def test_a_sentence_that_nothing_explains_is_pointed_out() -> None:
 def test_a_text_without_words_says_nothing(text: str) -> None:
     empty = reading(text)
     assert (empty.words, empty.known_share, empty.findings, empty.unexplained) == (0, 0.0, (), ())
+
+
+@pytest.mark.parametrize(
+    ("told", "fact"),
+    [
+        ("Weapons no.", "weapons"),
+        ("No guns or other weapons.", "weapons"),
+        ("Hitting no.", "violence"),
+        ("Neg on injuries.", "injuries"),
+        ("No one making threats.", "threats"),
+        ("Armas no.", "weapons"),
+        ("Golpes no ha habido.", "violence"),
+        ("Nadie le ha puesto la mano a nadie.", "violence"),
+        ("Heridos no.", "injuries"),
+    ],
+)
+def test_a_denial_may_come_after_what_it_denies(told: str, fact: str) -> None:
+    assert fact in denied(told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "He is hitting, no, punching her.",
+        "He can't keep his hands to himself.",
+        "She told him she will be the one killing him.",
+        "He stabbed her in the back at work.",
+        "He broke the window and is smashing the rest.",
+        "Le aventó agua caliente.",
+        "Va a meter la troca por la puerta, con el otro adentro.",
+    ],
+)
+def test_a_danger_in_a_harmless_frame_is_still_one(told: str) -> None:
+    assert any(PROTOCOL.rules[rule].effect is Effect.UNSAFE for rule in found(told))
