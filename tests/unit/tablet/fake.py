@@ -108,9 +108,9 @@ class FakeDispatch:
         self.waits.append("Prefer" in request.headers)
         if self.lists is not None:
             await self.lists.wait()
-        if self.remembers is not None and "Prefer" in request.headers:
+        if (remembers := self.remembers) is not None and "Prefer" in request.headers:
             await asyncio.sleep(0)
-            return httpx2.Response(200, json={"items": self.remembers}, headers={"ETag": '"old"'})
+            return httpx2.Response(200, json={"items": remembers}, headers={"ETag": '"old"'})
         if request.headers.get("If-None-Match") == f'"{self._version}"' and "Prefer" in request.headers:
             moved = self._moved
             try:
