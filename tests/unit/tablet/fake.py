@@ -32,6 +32,7 @@ class FakeDispatch:
         """Of each list asked for, whether the tablet was willing to wait."""
         self.lists: asyncio.Event | None = None
         """Lists are answered only once it is set."""
+        self.safety_link = True
         self.duty = "available"
         self.remembers: list[dict[str, Any]] | None = None
         """What a replica that lost a notification answers to whoever waits."""
@@ -92,6 +93,10 @@ class FakeDispatch:
             return httpx2.Response(202, json={})
         if request.method == "GET":
             return await self._list(request)
+        if not self.safety_link and body["action"] in {"accept", "depart", "arrive"}:
+            return httpx2.Response(
+                503, json={"type": "urn:commonground:problem:safety-link-down", "detail": "Stop short."}
+            )
         key = request.headers["Idempotency-Key"]
         if key not in self._answers:
             self._answers[key] = self._act(path.split("/")[3], body)
