@@ -14,6 +14,8 @@ from services.tablet.presses import Item, Press, Presses
 
 LINK_LOST_AFTER: Final = timedelta(seconds=30)
 UNDER_WAY: Final = frozenset({"accepted", "en_route", "on_scene", "withdrawing"})
+REFUSED_FOR_NOW: Final = frozenset({"safety-link-down"})
+"""A 503 that is a decision: the crew is told and presses again. Kept, it would hold up an `escalate` behind it."""
 _KEPT_WORDS: Final = 50
 _NO_ANSWER: Final = Answer(0)
 
@@ -182,14 +184,14 @@ class Link:
         answer = await self._api.request("dispatch", "POST", path, token=self._token, json=press.body, headers=headers)
         self._sending = None
         self._heard(answer)
-        if answer.worth_trying_again or answer.status in (401, 403):
+        kind = str((answer.body or {}).get("type", answer.status)).rpartition(":")[2]
+        if (answer.worth_trying_again and kind not in REFUSED_FOR_NOW) or answer.status in (401, 403):
             return False
         self.presses.answered(press)
         if answer.ok:
             self.settled.append((press, "applied"))
             self._take_over(press, answer.body)
         else:
-            kind = str((answer.body or {}).get("type", answer.status)).rpartition(":")[2]
             self.settled.append((press, kind))
             self._tell(f"{press.action} was not possible: {(answer.body or {}).get('detail', kind)}")
             await self._read(None)

@@ -173,6 +173,8 @@ async def drive(made: Field, corners: list[Corner], *, seconds: float, seed: int
     for van in vans:
         await _check(made, van, downs, found)
     for task in links:
+        if task.done() and not task.cancelled():
+            found.wrong.append(f"a tablet ended by itself: {task.exception()!r}")
         task.cancel()
     await asyncio.gather(*links, return_exceptions=True)
     for van in vans:
@@ -215,9 +217,16 @@ async def _restarts(made: Field, until: float, rng: random.Random, downs: list[S
 
 async def _agree(vans: list[Van], found: Findings) -> None:
     """Wait until nobody has a press unsent; then every tablet must show what the server says."""
-    async with asyncio.timeout(60):
-        while any(len(van.link.presses) for van in vans):  # noqa: ASYNC110 - other tasks work
-            await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(60):
+            while any(len(van.link.presses) for van in vans):  # noqa: ASYNC110 - other tasks work
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        for van in vans:
+            if len(van.link.presses):
+                unsent = [(press.assignment_id, press.action) for press in van.link.presses]
+                how = f"connected {van.link.connected}, stopped {van.link.stopped}, shows {_states(van.link.items)}"
+                found.wrong.append(f"{van.corner.place.slug}: still unsent {unsent}; {how}; {van.link.log[-3:]}")
     for van in vans:
         for _ in range(100):
             truth = await van.corner.tablet.list()

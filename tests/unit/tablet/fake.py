@@ -32,6 +32,7 @@ class FakeDispatch:
         """Of each list asked for, whether the tablet was willing to wait."""
         self.lists: asyncio.Event | None = None
         """Lists are answered only once it is set."""
+        self.safety_link = True
         self.duty = "available"
         self.remembers: list[dict[str, Any]] | None = None
         """What a replica that lost a notification answers to whoever waits."""
@@ -92,6 +93,10 @@ class FakeDispatch:
             return httpx2.Response(202, json={})
         if request.method == "GET":
             return await self._list(request)
+        if not self.safety_link and body["action"] in {"accept", "depart", "arrive"}:
+            return httpx2.Response(
+                503, json={"type": "urn:commonground:problem:safety-link-down", "detail": "Stop short."}
+            )
         key = request.headers["Idempotency-Key"]
         if key not in self._answers:
             self._answers[key] = self._act(path.split("/")[3], body)
@@ -108,9 +113,9 @@ class FakeDispatch:
         self.waits.append("Prefer" in request.headers)
         if self.lists is not None:
             await self.lists.wait()
-        if self.remembers is not None and "Prefer" in request.headers:
+        if (remembers := self.remembers) is not None and "Prefer" in request.headers:
             await asyncio.sleep(0)
-            return httpx2.Response(200, json={"items": self.remembers}, headers={"ETag": '"old"'})
+            return httpx2.Response(200, json={"items": remembers}, headers={"ETag": '"old"'})
         if request.headers.get("If-None-Match") == f'"{self._version}"' and "Prefer" in request.headers:
             moved = self._moved
             try:

@@ -147,6 +147,20 @@ async def test_after_an_outage_nothing_is_sent_before_the_list_is_read() -> None
     assert ([why for _, why in link.settled], dispatch.got) == (["recalled"], [])
 
 
+async def test_what_is_refused_while_the_safety_link_is_down_does_not_hold_up_an_escalation() -> None:
+    dispatch = FakeDispatch()
+    item = dispatch.offer(status="accepted", actions=["depart", "escalate"])
+    dispatch.safety_link = False
+    async with switched_on(dispatch) as link:
+        await until(lambda: link.items)
+        link.press(item, "depart")
+        link.press(item, "escalate", needs="police")
+        await until(lambda: len(link.settled) == 2)
+        assert any("Stop short" in words for _, words in link.log)
+    assert [one["action"] for one in dispatch.got] == ["escalate"]
+    assert [why for _, why in link.settled] == ["safety-link-down", "applied"]
+
+
 async def test_an_offer_that_was_lost_meanwhile_disappears_and_its_answer_is_refused() -> None:
     dispatch = FakeDispatch()
     item = dispatch.offer()
