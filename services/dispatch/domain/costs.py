@@ -21,6 +21,7 @@ Seconds = npt.NDArray[np.int64]
 FORBIDDEN: Final = 10**11
 """Beyond any sum of costs, so that the number of calls served comes before what it costs; 1,000 of them stay exact in a float."""
 URGENT: Final = 1
+_HOME: Final = frozenset({"home"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +76,24 @@ def board(
     drives, routed, starts = travel.drives_s(calls, teams, times, policy, now)
     free_s = np.array([_free_s(team, now) for team in teams], dtype=np.float64)
     rules = masks.of_facts(calls, teams, now) | masks.of_sending(calls, teams, Timing(drives, free_s), policy, now)
-    counted = np.where(np.isnan(drives), policy.unknown_drive.total_seconds(), drives)
+    unknown = np.isnan(drives)
+    counted = np.where(unknown, policy.unknown_drive.total_seconds(), drives) if unknown.any() else drives
     codes = masks.first_of(rules, shape)
     _spare_urgent_calls(calls, codes, counted, free_s, policy)
     weights = np.array([_weight(call, policy) for call in calls], dtype=np.float64)
     parts = {
-        "waiting_cost": _whole(weights[:, None] * (free_s + counted)),
-        "driving_cost": _whole(policy.drive_price * counted),
+        "waiting_cost": _whole(free_s + counted, weights[:, None]),
+        "driving_cost": _whole(counted.copy(), policy.drive_price),
         "preference_cost": _preference(calls, teams, policy),
         "language_cost": _languages(calls, teams, policy),
         "place_cost": _place(calls, teams, policy),
     }
-    fixed = _whole(
-        np.array([-_weight(call, policy) * _age_s(call, now) - _bonus_s(call, policy, now) for call in calls])
-    )
-    cost = sum(parts.values(), start=fixed[:, None])
+    ages = np.array([(now - call.since).total_seconds() for call in calls], dtype=np.float64)
+    fixed = _whole(-weights * ages - np.array([_bonus_s(call, policy, now) for call in calls], dtype=np.float64), 1.0)
+    cost = parts["waiting_cost"] + fixed[:, None]
+    for name in ("driving_cost", "preference_cost", "language_cost", "place_cost"):
+        if any(parts[name].strides):  # else it is a zero for every pair
+            cost += parts[name]
     price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
     return Board(
         calls=calls, teams=teams, codes=codes, drive_s=drives, routed=routed, starts=starts, free_s=free_s, fixed_cost=fixed,
@@ -97,8 +101,11 @@ def board(
     )  # fmt: skip
 
 
-def _whole(values: Numbers) -> Seconds:
-    return np.rint(values).astype(np.int64)
+def _whole(values: Numbers, weight: Numbers | float) -> Seconds:
+    """Return the weighted values in whole seconds; the values given are worked on in place and lost."""
+    values *= weight
+    np.rint(values, out=values)
+    return values.astype(np.int64)
 
 
 def _free_s(team: Team, now: datetime) -> float:
@@ -111,10 +118,6 @@ def _free_s(team: Team, now: datetime) -> float:
 def _weight(call: Waiting, policy: Policy) -> float:
     weight = policy.weights.get(call.priority, policy.weights[2])
     return weight * policy.equity.get(call.neighborhood or "", 1.0)
-
-
-def _age_s(call: Waiting, now: datetime) -> float:
-    return (now - call.since).total_seconds()
 
 
 def _bonus_s(call: Waiting, policy: Policy, now: datetime) -> float:
@@ -150,36 +153,36 @@ def _preference(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy)
     """Return the price of a discipline that the plan would rather not send, by how far down its list the team's best one is."""
     if all(len(call.disciplines) < 2 for call in calls):
         return _nothing(calls, teams)
-    last = max(len(call.disciplines) for call in calls)
-    best = np.full((len(calls), len(teams)), last, dtype=np.int64)
-    for name in {name for call in calls for name in call.disciplines}:
-        have = np.array([name in team.disciplines for team in teams], dtype=np.bool_)
-        place = np.array([call.disciplines.index(name) if name in call.disciplines else last for call in calls])
-        best = np.where(have[None, :], np.minimum(best, place[:, None]), best)
-    return best * int(policy.later_choice.total_seconds())
+    kinds, of_call = masks.alike(call.disciplines for call in calls)
+    trained, of_team = masks.alike(team.disciplines for team in teams)
+    last = max(map(len, kinds))
+    best = [
+        [next((place for place, name in enumerate(kind) if name in disciplines), last) for disciplines in trained]
+        for kind in kinds
+    ]
+    table: Seconds = np.array(best, dtype=np.int64)[:, of_team] * int(policy.later_choice.total_seconds())
+    return table[of_call]
 
 
 def _languages(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
     if not any(call.preferred_languages for call in calls):
         return _nothing(calls, teams)
-    missing = masks.missing_languages(calls, teams, [call.preferred_languages for call in calls])
-    return missing.astype(np.int64) * int(policy.language_missing.total_seconds())
+    missing = masks.missing_languages(teams, [call.preferred_languages for call in calls])
+    missing *= int(policy.language_missing.total_seconds())
+    return missing
 
 
 def _place(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
     """Return what speaks against or for a team because of the neighborhood and the address."""
-    homes = {
-        name: place for place, name in enumerate(sorted({call.neighborhood for call in calls if call.neighborhood}))
-    }
+    names, of_call = masks.alike(call.neighborhood for call in calls)
     cost = _nothing(calls, teams)
-    if homes:
-        at_home = masks.marks([[n for n, kind in team.catchment.items() if kind == "home"] for team in teams], homes).T
-        everywhere = np.ones(
-            (1, len(teams)), dtype=at_home.dtype
-        )  # a call whose neighborhood is not known is away for nobody
-        of_call = [homes[call.neighborhood] if call.neighborhood else len(homes) for call in calls]
-        away = (1 - np.concatenate((at_home, everywhere)))[of_call].astype(np.int64)
-        cost = away * int(policy.away_from_home.total_seconds())
+    if any(names):
+        at_home = masks.table_of(
+            (map(_HOME.__contains__, map(team.catchment.get, names)) for team in teams), len(names)
+        ).T
+        nowhere = np.array([name is None for name in names], dtype=np.bool_)  # which is away for nobody
+        away = ~(at_home | nowhere[:, None])
+        cost = (away * np.int64(policy.away_from_home.total_seconds()))[of_call]
     if any(call.known_to for call in calls):
         cost = cost - masks.known_there(calls, teams).astype(np.int64) * int(policy.known_there.total_seconds())
     return cost
