@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,14 +15,13 @@ import numpy.typing as npt
 from services.dispatch.domain import masks, travel
 from services.dispatch.domain.masks import Codes, Flags, Timing
 from services.dispatch.domain.policy import Policy
-from services.dispatch.domain.pool import Team, Waiting
+from services.dispatch.domain.pool import Team, Waiting, covers
 from services.dispatch.domain.travel import Numbers, Start, TravelTimes
 
 Seconds = npt.NDArray[np.int64]
 FORBIDDEN: Final = 10**11
 """Beyond any sum of costs, so that the number of calls served comes before what it costs; 1,000 of them stay exact in a float."""
 URGENT: Final = 1
-_HOME: Final = frozenset({"home"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Board:
     preference_cost: Seconds
     language_cost: Seconds
     place_cost: Seconds
+    spare_cost: Seconds
+    provider_cost: Seconds
     fixed_cost: Seconds
     """Of each call, whoever goes: its age and its urgency. It decides who is left over when teams are few."""
     cost: Seconds
@@ -57,6 +59,7 @@ class Board:
         """What the cost of a pair is made of beside its call's fixed cost."""
         return (
             self.waiting_cost, self.driving_cost, self.preference_cost, self.language_cost, self.place_cost,
+            self.spare_cost, self.provider_cost,
         )  # fmt: skip
 
     @property
@@ -87,13 +90,15 @@ def board(
         "preference_cost": _preference(calls, teams, policy),
         "language_cost": _languages(calls, teams, policy),
         "place_cost": _place(calls, teams, policy),
+        "spare_cost": _spare(calls, teams, policy),
+        "provider_cost": _provider(calls, teams, policy),
     }
     ages = np.array([(now - call.since).total_seconds() for call in calls], dtype=np.float64)
     fixed = _whole(-weights * ages - np.array([_bonus_s(call, policy, now) for call in calls], dtype=np.float64), 1.0)
     cost = parts["waiting_cost"] + fixed[:, None]
-    for name in ("driving_cost", "preference_cost", "language_cost", "place_cost"):
-        if any(parts[name].strides):  # else it is a zero for every pair
-            cost += parts[name]
+    for name, part in parts.items():
+        if name != "waiting_cost" and any(part.strides):  # else it is a zero for every pair
+            cost += part
     price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
     return Board(
         calls=calls, teams=teams, codes=codes, drive_s=drives, routed=routed, starts=starts, free_s=free_s, fixed_cost=fixed,
@@ -178,7 +183,7 @@ def _place(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> S
     cost = _nothing(calls, teams)
     if any(names):
         at_home = masks.table_of(
-            (map(_HOME.__contains__, map(team.catchment.get, names)) for team in teams), len(names)
+            ([team.catchment.get(name or "") == "home" for name in names] for team in teams), len(names)
         ).T
         nowhere = np.array([name is None for name in names], dtype=np.bool_)  # which is away for nobody
         away = ~(at_home | nowhere[:, None])
@@ -186,6 +191,42 @@ def _place(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> S
     if any(call.known_to for call in calls):
         cost = cost - masks.known_there(calls, teams).astype(np.int64) * int(policy.known_there.total_seconds())
     return cost
+
+
+def _spare(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return the price of what a team can do and this call does not need: another call may need it, and few teams have it."""
+    common = set.intersection(*({*team.languages} for team in teams)) if teams else set()
+    wanted, of_call = masks.alike(
+        (call.disciplines, (*call.required_languages, *call.preferred_languages)) for call in calls
+    )
+    able, of_team = masks.alike((team.disciplines, team.languages) for team in teams)
+    spare = [
+        [
+            len(trained.difference(disciplines)) + _has_rare_to_spare({*spoken} - common, languages)
+            for trained, spoken in able
+        ]
+        for disciplines, languages in wanted
+    ]
+    table = np.array(spare, dtype=np.int64).reshape(len(wanted), len(able)) * int(policy.spare_ability.total_seconds())
+    priced: Seconds = table[:, of_team][of_call]
+    return priced
+
+
+def _has_rare_to_spare(rare: AbstractSet[str], wanted: Sequence[str]) -> bool:
+    return bool(rare) and not any(covers(one, word) for one in rare for word in wanted)
+
+
+def _provider(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return the price of a team that is of none of the providers that the neighborhood's plan asks first."""
+    if not any(call.preferred_providers for call in calls):
+        return _nothing(calls, teams)
+    wishes, of_call = masks.alike(frozenset(map(str.casefold, call.preferred_providers)) for call in calls)
+    known_as = [{str(team.provider_id), (team.provider_name or "").casefold()} for team in teams]
+    other = np.array(
+        [[bool(asked) and asked.isdisjoint(names) for names in known_as] for asked in wishes], dtype=np.int64
+    )
+    table: Seconds = other * int(policy.other_provider.total_seconds())
+    return table[of_call]
 
 
 def forbidding(call: Waiting, team: Team, policy: Policy, now: datetime) -> frozenset[str]:

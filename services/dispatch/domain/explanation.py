@@ -140,13 +140,13 @@ def _one(
 ) -> Considered:  # fmt: skip
     team, start = board.teams[column], board.starts[column]
     free_s, fixed = lasting
-    cost, drive_s, routed, waiting, driving, preference, language, place = numbers
+    cost, drive_s, routed, waiting, driving, preference, language, place, spare, provider = numbers
     return Considered(
         team.id,
         team.name,
         rank,
         None,
-        _words(call, team, start, (free_s, drive_s, language)),
+        _words(call, team, start, (free_s, drive_s, language, provider)),
         _discipline(call, team),
         None if drive_s != drive_s else int(drive_s),  # noqa: PLR0124 - NaN: not known
         board.times_from if routed else start.source,
@@ -158,6 +158,8 @@ def _one(
             "preference": preference,
             "language": language,
             "place": place,
+            "spare": spare,
+            "provider": provider,
             "age_and_urgency": fixed,
         },
     )
@@ -170,8 +172,8 @@ def _discipline(call: Waiting, team: Team) -> str | None:
     return None
 
 
-def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float, int]) -> str:
-    free_s, drive_s, language = numbers
+def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float, int, int]) -> str:
+    free_s, drive_s, language, provider = numbers
     words = _away(drive_s)
     if free_s:
         words = f"clear in {_minutes(free_s)} min, then {words}"
@@ -179,6 +181,8 @@ def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float,
         words = f"{words} from its base ({start.why})"
     if language:
         words = f"{words}; lacks a preferred language"
+    if provider:
+        words = f"{words}; not of a provider that the neighborhood asks first"
     if call.known_to and team.id in call.known_to:
         words = f"{words}; has been at this address before"
     return f"{words[0].upper()}{words[1:]}."

@@ -28,6 +28,7 @@ def _item(team: TeamRecord) -> TeamAvailability:
         team_id=team.id,
         team_name=team.profile["name"],
         provider_id=team.provider_id,
+        provider_name=team.profile["provider_name"],
         offerable=team.standing.offerable,
         reasons=list(team.standing.reasons),
         disciplines=list(able.disciplines),
@@ -53,7 +54,10 @@ def snapshot(teams: list[TeamRecord]) -> Tagged:
 
     The tag is of what can differ: all that is written raises a team's `revision`, time changes how it stands, and positions settle.
     """
-    news = [(team.id, team.revision, team.standing, team.settled, _rules_in_force(team)) for team in teams]
+    news = [
+        (team.id, team.revision, team.profile["provider_name"], team.standing, team.settled, _rules_in_force(team))
+        for team in teams
+    ]
     return Tagged(
         body=lambda: Availability.model_construct(items=[_item(team) for team in teams]).model_dump_json().encode(),
         tag=f"W/{etag(repr(news).encode())}",
