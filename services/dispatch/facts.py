@@ -53,6 +53,7 @@ def waiting(
         address_key=facts.get("address_key"),
         refused_by=refused_by,
         known_to=known_to,
+        preferred_providers=tuple(facts.get("preferred_providers", ())),
         assign_by=datetime.fromisoformat(facts["assign_by"]) if facts.get("assign_by") else None,
     )
 

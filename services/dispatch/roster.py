@@ -71,6 +71,7 @@ def as_team(
         id=seen.team_id,
         name=seen.team_name,
         provider_id=seen.provider_id,
+        provider_name=seen.provider_name,
         offerable=seen.offerable or (has_it and not reasons),
         reasons=reasons,
         disciplines=frozenset(seen.disciplines),

@@ -43,8 +43,10 @@ _TEAMS: Final[Select[Any]] = (
         hold.c.incident_id, hold.c.held_at,
         position.c.lat_deg, position.c.lon_deg, position.c.at.label("position_at"), position.c.received_at,
         position.c.settled_lat_deg, position.c.settled_lon_deg, position.c.settled_at,
+        provider.c.name.label("provider_name"),
         _NOW.label("now"),
     )
+    .join(provider, provider.c.id == team.c.provider_id)
     .join(duty, duty.c.team_id == team.c.id)
     .join(shift_plan, shift_plan.c.team_id == team.c.id)
     .outerjoin(hold, hold.c.assignment_id == duty.c.held_by)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -112,7 +113,10 @@ async def lock_provider(conn: AsyncConnection, provider_id: UUID, *, alone: bool
 async def change_provider(
     conn: AsyncConnection, provider_id: UUID, version: int, values: Mapping[str, Any], event: Event
 ) -> bool:
-    """Change a provider that still has this version. False: it has not, and nothing was written."""
+    """Change a provider that still has this version, and count it as a change of its teams, which are shown with its name.
+
+    False: it has not, and nothing was written.
+    """
     changed = (
         update(provider)
         .where(provider.c.id == provider_id, provider.c.version == version)
@@ -120,7 +124,10 @@ async def change_provider(
         .returning(provider.c.jurisdiction, null().cast(Uuid).label("team_id"))
         .cte("changed")
     )
-    return (await conn.execute(select(changed.c.jurisdiction).add_cte(_logged(changed, event)))).first() is not None
+    of_provider = select(team.c.id).where(team.c.provider_id == provider_id, exists(select(changed.c.jurisdiction)))
+    shown = update(duty).where(duty.c.team_id.in_(of_provider)).values(revision=duty.c.revision + 1).cte("shown")
+    written = select(changed.c.jurisdiction).add_cte(_logged(changed, event), shown)
+    return (await conn.execute(written)).first() is not None
 
 
 async def add_team(conn: AsyncConnection, values: Mapping[str, Any], event: Event) -> None:

@@ -38,6 +38,8 @@ class TeamAvailability(Message):
     team_id: UUID
     team_name: str
     provider_id: UUID
+    provider_name: str | None = None
+    """A neighborhood's plan may name the providers it asks first. Absent from an older teams service."""
     offerable: bool
     reasons: list[str] = []
     disciplines: list[str]

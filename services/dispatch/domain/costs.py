@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from services.dispatch.domain import masks, travel
 from services.dispatch.domain.masks import Codes, Flags, Timing
 from services.dispatch.domain.policy import Policy
-from services.dispatch.domain.pool import Team, Waiting
+from services.dispatch.domain.pool import Team, Waiting, covers
 from services.dispatch.domain.travel import Numbers, Start, TravelTimes
 
 Seconds = npt.NDArray[np.int64]
@@ -41,6 +42,8 @@ class Board:
     preference_cost: Seconds
     language_cost: Seconds
     place_cost: Seconds
+    spare_cost: Seconds
+    provider_cost: Seconds
     fixed_cost: Seconds
     """Of each call, whoever goes: its age and its urgency. It decides who is left over when teams are few."""
     cost: Seconds
@@ -56,6 +59,7 @@ class Board:
         """What the cost of a pair is made of beside its call's fixed cost."""
         return (
             self.waiting_cost, self.driving_cost, self.preference_cost, self.language_cost, self.place_cost,
+            self.spare_cost, self.provider_cost,
         )  # fmt: skip
 
     @property
@@ -75,21 +79,26 @@ def board(
     drives, routed, starts = travel.drives_s(calls, teams, times, policy, now)
     free_s = np.array([_free_s(team, now) for team in teams], dtype=np.float64)
     rules = masks.of_facts(calls, teams, now) | masks.of_sending(calls, teams, Timing(drives, free_s), policy, now)
-    counted = np.where(np.isnan(drives), policy.unknown_drive.total_seconds(), drives)
+    unknown = np.isnan(drives)
+    counted = np.where(unknown, policy.unknown_drive.total_seconds(), drives) if unknown.any() else drives
     codes = masks.first_of(rules, shape)
     _spare_urgent_calls(calls, codes, counted, free_s, policy)
     weights = np.array([_weight(call, policy) for call in calls], dtype=np.float64)
     parts = {
-        "waiting_cost": _whole(weights[:, None] * (free_s + counted)),
-        "driving_cost": _whole(policy.drive_price * counted),
+        "waiting_cost": _whole(free_s + counted, weights[:, None]),
+        "driving_cost": _whole(counted.copy(), policy.drive_price),
         "preference_cost": _preference(calls, teams, policy),
         "language_cost": _languages(calls, teams, policy),
         "place_cost": _place(calls, teams, policy),
+        "spare_cost": _spare(calls, teams, policy),
+        "provider_cost": _provider(calls, teams, policy),
     }
-    fixed = _whole(
-        np.array([-_weight(call, policy) * _age_s(call, now) - _bonus_s(call, policy, now) for call in calls])
-    )
-    cost = sum(parts.values(), start=fixed[:, None])
+    ages = np.array([(now - call.since).total_seconds() for call in calls], dtype=np.float64)
+    fixed = _whole(-weights * ages - np.array([_bonus_s(call, policy, now) for call in calls], dtype=np.float64), 1.0)
+    cost = parts["waiting_cost"] + fixed[:, None]
+    for name, part in parts.items():
+        if name != "waiting_cost" and any(part.strides):  # else it is a zero for every pair
+            cost += part
     price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
     return Board(
         calls=calls, teams=teams, codes=codes, drive_s=drives, routed=routed, starts=starts, free_s=free_s, fixed_cost=fixed,
@@ -97,8 +106,11 @@ def board(
     )  # fmt: skip
 
 
-def _whole(values: Numbers) -> Seconds:
-    return np.rint(values).astype(np.int64)
+def _whole(values: Numbers, weight: Numbers | float) -> Seconds:
+    """Return the weighted values in whole seconds; the values given are worked on in place and lost."""
+    values *= weight
+    np.rint(values, out=values)
+    return values.astype(np.int64)
 
 
 def _free_s(team: Team, now: datetime) -> float:
@@ -111,10 +123,6 @@ def _free_s(team: Team, now: datetime) -> float:
 def _weight(call: Waiting, policy: Policy) -> float:
     weight = policy.weights.get(call.priority, policy.weights[2])
     return weight * policy.equity.get(call.neighborhood or "", 1.0)
-
-
-def _age_s(call: Waiting, now: datetime) -> float:
-    return (now - call.since).total_seconds()
 
 
 def _bonus_s(call: Waiting, policy: Policy, now: datetime) -> float:
@@ -150,39 +158,75 @@ def _preference(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy)
     """Return the price of a discipline that the plan would rather not send, by how far down its list the team's best one is."""
     if all(len(call.disciplines) < 2 for call in calls):
         return _nothing(calls, teams)
-    last = max(len(call.disciplines) for call in calls)
-    best = np.full((len(calls), len(teams)), last, dtype=np.int64)
-    for name in {name for call in calls for name in call.disciplines}:
-        have = np.array([name in team.disciplines for team in teams], dtype=np.bool_)
-        place = np.array([call.disciplines.index(name) if name in call.disciplines else last for call in calls])
-        best = np.where(have[None, :], np.minimum(best, place[:, None]), best)
-    return best * int(policy.later_choice.total_seconds())
+    kinds, of_call = masks.alike(call.disciplines for call in calls)
+    trained, of_team = masks.alike(team.disciplines for team in teams)
+    last = max(map(len, kinds))
+    best = [
+        [next((place for place, name in enumerate(kind) if name in disciplines), last) for disciplines in trained]
+        for kind in kinds
+    ]
+    table: Seconds = np.array(best, dtype=np.int64)[:, of_team] * int(policy.later_choice.total_seconds())
+    return table[of_call]
 
 
 def _languages(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
     if not any(call.preferred_languages for call in calls):
         return _nothing(calls, teams)
-    missing = masks.missing_languages(calls, teams, [call.preferred_languages for call in calls])
-    return missing.astype(np.int64) * int(policy.language_missing.total_seconds())
+    missing = masks.missing_languages(teams, [call.preferred_languages for call in calls])
+    missing *= int(policy.language_missing.total_seconds())
+    return missing
 
 
 def _place(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
     """Return what speaks against or for a team because of the neighborhood and the address."""
-    homes = {
-        name: place for place, name in enumerate(sorted({call.neighborhood for call in calls if call.neighborhood}))
-    }
+    names, of_call = masks.alike(call.neighborhood for call in calls)
     cost = _nothing(calls, teams)
-    if homes:
-        at_home = masks.marks([[n for n, kind in team.catchment.items() if kind == "home"] for team in teams], homes).T
-        everywhere = np.ones(
-            (1, len(teams)), dtype=at_home.dtype
-        )  # a call whose neighborhood is not known is away for nobody
-        of_call = [homes[call.neighborhood] if call.neighborhood else len(homes) for call in calls]
-        away = (1 - np.concatenate((at_home, everywhere)))[of_call].astype(np.int64)
-        cost = away * int(policy.away_from_home.total_seconds())
+    if any(names):
+        at_home = masks.table_of(
+            ([team.catchment.get(name or "") == "home" for name in names] for team in teams), len(names)
+        ).T
+        nowhere = np.array([name is None for name in names], dtype=np.bool_)  # which is away for nobody
+        away = ~(at_home | nowhere[:, None])
+        cost = (away * np.int64(policy.away_from_home.total_seconds()))[of_call]
     if any(call.known_to for call in calls):
         cost = cost - masks.known_there(calls, teams).astype(np.int64) * int(policy.known_there.total_seconds())
     return cost
+
+
+def _spare(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return the price of what a team can do and this call does not need: another call may need it, and few teams have it."""
+    common = set.intersection(*({*team.languages} for team in teams)) if teams else set()
+    wanted, of_call = masks.alike(
+        (call.disciplines, (*call.required_languages, *call.preferred_languages)) for call in calls
+    )
+    able, of_team = masks.alike((team.disciplines, team.languages) for team in teams)
+    spare = [
+        [
+            len(trained.difference(disciplines)) + _has_rare_to_spare({*spoken} - common, languages)
+            for trained, spoken in able
+        ]
+        for disciplines, languages in wanted
+    ]
+    table = np.array(spare, dtype=np.int64).reshape(len(wanted), len(able)) * int(policy.spare_ability.total_seconds())
+    priced: Seconds = table[:, of_team][of_call]
+    return priced
+
+
+def _has_rare_to_spare(rare: AbstractSet[str], wanted: Sequence[str]) -> bool:
+    return bool(rare) and not any(covers(one, word) for one in rare for word in wanted)
+
+
+def _provider(calls: Sequence[Waiting], teams: Sequence[Team], policy: Policy) -> Seconds:
+    """Return the price of a team that is of none of the providers that the neighborhood's plan asks first."""
+    if not any(call.preferred_providers for call in calls):
+        return _nothing(calls, teams)
+    wishes, of_call = masks.alike(frozenset(map(str.casefold, call.preferred_providers)) for call in calls)
+    known_as = [{str(team.provider_id), (team.provider_name or "").casefold()} for team in teams]
+    other = np.array(
+        [[bool(asked) and asked.isdisjoint(names) for names in known_as] for asked in wishes], dtype=np.int64
+    )
+    table: Seconds = other * int(policy.other_provider.total_seconds())
+    return table[of_call]
 
 
 def forbidding(call: Waiting, team: Team, policy: Policy, now: datetime) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """Why this team and no other: the cost parts of the best teams, the rule against each of the rest, and a HOLD in plain words."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -14,8 +15,7 @@ from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Team, Waiting
 from services.dispatch.domain.travel import Start, TravelTimes
 
-_PARTS: Final = ("waiting", "driving", "preference", "language", "place")
-_LANGUAGE: Final = _PARTS.index("language")
+_TAKEN: Final = np.iinfo(np.int64).max
 
 
 class Considered(NamedTuple):
@@ -39,10 +39,17 @@ class Considered(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """Of one call: the best teams, the chosen one first, and the columns of the others by the rule that excluded them."""
+    """Of one call: the best teams, the chosen one first, and why each of the others was not considered."""
 
     ranked: tuple[Considered, ...]
-    excluded: tuple[tuple[str, tuple[int, ...]], ...]
+    codes: bytes
+    """For each column the number of the rule that excluded it (`masks.RULES`, from 1), 0 for none."""
+
+    @property
+    def excluded(self) -> Iterator[tuple[str, int]]:
+        """The rule and the column of each team that was excluded, by the order of the rules."""
+        found = sorted((code, column) for column, code in enumerate(self.codes) if code)
+        return ((masks.RULES[code - 1], column) for code, column in found)
 
 
 def explain(board: Board, row: int, chosen: int | None, most: int) -> Explanation:
@@ -52,10 +59,14 @@ def explain(board: Board, row: int, chosen: int | None, most: int) -> Explanatio
 
 def explain_rows(board: Board, rows: Sequence[int], chosen: Sequence[int | None], most: int) -> list[Explanation]:
     """Explain several rows at once, which costs little more than one."""
-    price = board.price[rows]
-    best = [_chosen_first(found, column, most) for found, column in zip(_cheapest(price, most), chosen, strict=True)]
-    ranked = _ranked(board, rows, best)
-    return [Explanation(*one) for one in zip(ranked, _by_rule(board.codes[rows]), strict=True)]
+    best = [
+        columns if column is None else [column, *(other for other in columns if other != column)][:most]
+        for columns, column in zip(_cheapest(board.price[rows], most), chosen, strict=True)
+    ]
+    return [
+        Explanation(ranked, codes.tobytes())
+        for ranked, codes in zip(_ranked(board, rows, best), board.codes[rows], strict=True)
+    ]
 
 
 def consider(
@@ -71,8 +82,7 @@ def in_full(board: Board, row: int, explanation: Explanation) -> tuple[Considere
     call = board.calls[row]
     excluded = (
         Considered(team.id, team.name, excluded_by=rule, words=masks.words_for(rule, call, team))
-        for rule, columns in explanation.excluded
-        for team in (board.teams[column] for column in columns)
+        for rule, team in ((rule, board.teams[column]) for rule, column in explanation.excluded)
     )
     return (*explanation.ranked, *excluded)
 
@@ -89,82 +99,81 @@ def hold_words(board: Board, row: int, column: int) -> str:
     return f"{kept}; best free team is {_away(board.drive_s[row, best])}."
 
 
-def _chosen_first(best: list[int], chosen: int | None, most: int) -> list[int]:
-    return best if chosen is None else [chosen, *(column for column in best if column != chosen)][:most]
-
-
 def _cheapest(price: costs.Seconds, most: int) -> list[list[int]]:
     """Return for each row the `most` cheapest columns that no rule forbids, the cheapest first; of equals the lower one."""
     width = price.shape[1]
-    if width <= 4 * most:
-        order = np.argsort(price, axis=1, kind="stable")[:, :most]
-    else:
-        limits = np.partition(price, most - 1, axis=1)[:, most - 1]
-        order = np.array([_up_to(of_row, limit, most) for of_row, limit in zip(price, limits, strict=True)])
+    every = width <= 4 * most
+    order = np.argsort(price, axis=1, kind="stable")[:, :most] if every else _lowest(price, most)
     allowed = np.take_along_axis(price, order, axis=1) < costs.FORBIDDEN
     counts = allowed.sum(axis=1).tolist()
     return [columns[:count] for columns, count in zip(order.tolist(), counts, strict=True)]
 
 
-def _up_to(price: costs.Seconds, limit: int, most: int) -> npt.NDArray[np.intp]:
-    near = np.flatnonzero(price <= limit)
-    return near[np.argsort(price[near], kind="stable")][:most]
+def _lowest(price: costs.Seconds, most: int) -> npt.NDArray[np.intp]:
+    """Return the columns of the few lowest prices of each row, one after the other: no row needs to be sorted for them."""
+    left, each = price.copy(), np.arange(len(price))
+    order = np.empty((len(price), most), dtype=np.intp)
+    for rank in range(most):
+        order[:, rank] = left.argmin(axis=1)
+        left[each, order[:, rank]] = _TAKEN
+    return order
 
 
-def _by_rule(codes: masks.Codes) -> list[tuple[tuple[str, tuple[int, ...]], ...]]:
-    """Return for each row the columns that each rule excluded."""
-    order = np.argsort(codes, axis=1, kind="stable").tolist()
-    counts = np.stack([(codes == code).sum(axis=1) for code in range(len(masks.RULES) + 1)], axis=1).tolist()
-    return [_groups(columns, of_row) for columns, of_row in zip(order, counts, strict=True)]
-
-
-def _groups(columns: list[int], counts: list[int]) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    groups, begins = [], counts[0]
-    for rule, count in zip(masks.RULES, counts[1:], strict=True):
-        if count:
-            groups.append((rule, tuple(columns[begins : begins + count])))
-            begins += count
-    return tuple(groups)
-
-
-def _ranked(board: Board, rows: Sequence[int], best: Sequence[Sequence[int]]) -> list[tuple[Considered, ...]]:
-    """Return for each row its best teams with their costs; all numbers are looked up together."""
+def _ranked(board: Board, rows: Sequence[int], best: Sequence[Sequence[int]]) -> Iterator[tuple[Considered, ...]]:
+    """Yield for each row its best teams with their costs; all numbers are looked up together."""
     flat_rows = np.repeat(np.array(rows, dtype=np.intp), [len(columns) for columns in best])
     flat = np.array([column for columns in best for column in columns], dtype=np.intp)
-    tables = (*board.parts, board.cost, board.drive_s, board.routed)
-    found = iter(zip(*(table[flat_rows, flat].tolist() for table in tables), strict=True))
+    tables = (board.cost, board.drive_s, board.routed, *board.parts)
+    numbers = zip(*(table[flat_rows, flat].tolist() for table in tables), strict=True)
     free_s, fixed = board.free_s.tolist(), board.fixed_cost[rows].tolist()
-    return [
-        tuple(
-            _one(board, row, column, rank, (free_s[column], of_call), next(found))
-            for rank, column in enumerate(columns, start=1)
+    for row, columns, of_call in zip(rows, best, fixed, strict=True):
+        call = board.calls[row]
+        of_row = zip(columns, itertools.islice(numbers, len(columns)), strict=True)
+        yield tuple(
+            _one(board, call, column, rank, (free_s[column], of_call), found)
+            for rank, (column, found) in enumerate(of_row, start=1)
         )
-        for row, columns, of_call in zip(rows, best, fixed, strict=True)
-    ]
 
 
 def _one(
-    board: Board, row: int, column: int, rank: int, lasting: tuple[float, int], numbers: tuple[Any, ...]
+    board: Board, call: Waiting, column: int, rank: int, lasting: tuple[float, int], numbers: tuple[Any, ...]
 ) -> Considered:  # fmt: skip
-    call, team, start = board.calls[row], board.teams[column], board.starts[column]
-    (free_s, fixed), (*parts, cost, drive_s, routed) = lasting, numbers
+    team, start = board.teams[column], board.starts[column]
+    free_s, fixed = lasting
+    cost, drive_s, routed, waiting, driving, preference, language, place, spare, provider = numbers
     return Considered(
         team.id,
         team.name,
         rank,
         None,
-        _words(call, team, start, (free_s, drive_s, parts[_LANGUAGE])),
-        next((name for name in call.disciplines if name in team.disciplines), None),
+        _words(call, team, start, (free_s, drive_s, language, provider)),
+        _discipline(call, team),
         None if drive_s != drive_s else int(drive_s),  # noqa: PLR0124 - NaN: not known
         board.times_from if routed else start.source,
         int(free_s) if free_s else None,
         cost,
-        {**dict(zip(_PARTS, parts, strict=True)), "age_and_urgency": fixed},
+        {
+            "waiting": waiting,
+            "driving": driving,
+            "preference": preference,
+            "language": language,
+            "place": place,
+            "spare": spare,
+            "provider": provider,
+            "age_and_urgency": fixed,
+        },
     )
 
 
-def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float, int]) -> str:
-    free_s, drive_s, language = numbers
+def _discipline(call: Waiting, team: Team) -> str | None:
+    for name in call.disciplines:
+        if name in team.disciplines:
+            return name
+    return None
+
+
+def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float, int, int]) -> str:
+    free_s, drive_s, language, provider = numbers
     words = _away(drive_s)
     if free_s:
         words = f"clear in {_minutes(free_s)} min, then {words}"
@@ -172,7 +181,9 @@ def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float,
         words = f"{words} from its base ({start.why})"
     if language:
         words = f"{words}; lacks a preferred language"
-    if team.id in call.known_to:
+    if provider:
+        words = f"{words}; not of a provider that the neighborhood asks first"
+    if call.known_to and team.id in call.known_to:
         words = f"{words}; has been at this address before"
     return f"{words[0].upper()}{words[1:]}."
 

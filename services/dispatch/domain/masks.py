@@ -5,8 +5,9 @@ way to ask: one call and one team are a table of one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 from uuid import UUID
 
 import numpy as np
@@ -18,6 +19,7 @@ from services.dispatch.domain.travel import Numbers
 
 Flags = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint8]
+Alike = TypeVar("Alike")
 OF_FACTS: Final = ("discipline", "required_language", "catchment", "do_not_send")
 """What the call needs; checked again for a team that has the call already, when new facts come."""
 RULES: Final = (
@@ -79,54 +81,57 @@ def of_sending(
 
 def first_of(rules: Mapping[str, Flags], shape: tuple[int, int], names: Sequence[str] = RULES) -> Codes:
     """Return for each pair the number of the first rule that forbids it, 0 where none does."""
-    codes = np.zeros(shape, dtype=np.uint8)
-    for name in reversed(names):
-        if name in rules:
-            flags = rules[name]
-            if flags.ndim == 1 and not flags.any():
-                continue
-            codes[np.broadcast_to(flags, shape)] = RULES.index(name) + 1
+    strongest = np.zeros(shape, dtype=np.uint8)
+    for place, name in enumerate(RULES):
+        if name in names and name in rules and (rules[name].ndim > 1 or rules[name].any()):
+            strength = np.uint8(len(RULES) - place)
+            np.maximum(strongest, rules[name].view(np.uint8) * strength, out=strongest)
+    codes: Codes = (np.uint8(len(RULES) + 1) - strongest) * (strongest > 0)
     return codes
 
 
-def _share_any(rows: Sequence[Collection[str]], columns: Sequence[Collection[str]]) -> Flags:
-    words = {word: place for place, word in enumerate(sorted({word for row in rows for word in row}))}
-    shared: Flags = marks(rows, words) @ marks(columns, words).T > 0
-    return shared
+def alike(values: Iterable[Alike]) -> tuple[list[Alike], npt.NDArray[np.intp]]:
+    """Return the different values, and for each value which of them it is: many calls ask for the same, and are looked at once."""
+    places: dict[Alike, int] = {}
+    which = [places.setdefault(value, len(places)) for value in values]
+    return list(places), np.array(which, dtype=np.intp)
 
 
-def marks(sets: Sequence[Collection[str]], words: Mapping[str, int]) -> npt.NDArray[np.float32]:
-    """Return sets × words, 1 where the set has the word."""
-    table = np.zeros((len(sets), len(words)), dtype=np.float32)
-    if words:
-        columns = np.array([words.get(word, -1) for of_one in sets for word in of_one], dtype=np.intp)
-        rows = np.repeat(np.arange(len(sets)), [len(of_one) for of_one in sets])
-        known = columns >= 0
-        table[rows[known], columns[known]] = 1
-    return table
+def table_of(answers: Iterable[Iterable[bool]], width: int) -> Flags:
+    """Return answers to yes-or-no questions as a table, one row each; the quickest way from Python to numpy that there is."""
+    flags: Flags = np.frombuffer(bytearray(b"".join(map(bytes, answers))), dtype=np.bool_).reshape(-1, width)
+    return flags
+
+
+def _share_any(asked: Sequence[tuple[str, ...]], sets: Sequence[AbstractSet[str] | Mapping[str, str]]) -> Flags:
+    """Return calls × teams, true where the set of the team has any of the words that the call asks for."""
+    kinds, of_call = alike(asked)
+    places = {word: place for place, word in enumerate(dict.fromkeys(word for kind in kinds for word in kind))}
+    if not places:
+        return np.zeros((len(asked), len(sets)), dtype=np.bool_)
+    has = table_of((map(one.__contains__, places) for one in sets), len(places)).T
+    shared = np.zeros((len(kinds), len(sets)), dtype=np.bool_)
+    for row, kind in enumerate(kinds):
+        has[[places[word] for word in kind]].any(axis=0, out=shared[row])
+    return shared[of_call]
 
 
 def _lacks_language(calls: Sequence[Waiting], teams: Sequence[Team]) -> Flags:
-    wanted = sorted({language for call in calls for language in call.required_languages})
-    if not wanted:
+    if not any(call.required_languages for call in calls):
         return np.zeros(len(teams), dtype=np.bool_)
-    return missing_languages(calls, teams, [call.required_languages for call in calls]) > 0
+    return missing_languages(teams, [call.required_languages for call in calls]) > 0
 
 
-def missing_languages(
-    calls: Sequence[Waiting], teams: Sequence[Team], asked: Sequence[Sequence[str]]
-) -> npt.NDArray[np.float32]:
+def missing_languages(teams: Sequence[Team], asked: Sequence[tuple[str, ...]]) -> npt.NDArray[np.int64]:
     """Return, calls × teams, how many of the languages asked for by each call a team lacks."""
-    words = {word: place for place, word in enumerate(sorted({word for languages in asked for word in languages}))}
-    if not words:
-        return np.zeros((len(calls), len(teams)), dtype=np.float32)
-    lacks = {
-        languages: [not any(covers(one, word) for one in languages) for word in words]
-        for languages in {team.languages for team in teams}
-    }
-    lacking = np.array([lacks[team.languages] for team in teams], dtype=np.float32).reshape(len(teams), len(words))
-    counted: npt.NDArray[np.float32] = marks(asked, words) @ lacking.T
-    return counted
+    kinds, of_call = alike(asked)
+    spoken, of_team = alike(team.languages for team in teams)
+    lacking = [
+        [sum(not any(covers(one, word) for one in languages) for word in {*kind}) for languages in spoken]
+        for kind in kinds
+    ]
+    counted: npt.NDArray[np.int64] = np.array(lacking, dtype=np.int64).reshape(len(kinds), len(spoken))[:, of_team]
+    return counted[of_call]
 
 
 def _serves_elsewhere(calls: Sequence[Waiting], teams: Sequence[Team]) -> Flags:
@@ -176,7 +181,10 @@ def _shift_ends(
     if not np.isfinite(left).any():
         return np.zeros(len(teams), dtype=np.bool_)
     stays = np.array([likely_stay(call, policy).total_seconds() for call in calls], dtype=np.float64)
-    flags: Flags = np.nan_to_num(timing.drive_s) + timing.free_s + stays[:, None] > np.array(left)
+    ends = np.nan_to_num(timing.drive_s)
+    ends += timing.free_s
+    ends += stays[:, None]
+    flags: Flags = ends > np.array(left)
     return flags
 
 

@@ -20,7 +20,7 @@ from services.dispatch.domain.incident import ReturnReason
 from services.dispatch.domain.masks import BUSY, BY_HAND, OF_FACTS, RULES, Rule
 from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Team, Waiting
-from services.dispatch.domain.travel import TravelTimes
+from services.dispatch.domain.travel import Numbers, TravelTimes
 
 
 class Choice(NamedTuple):
@@ -85,19 +85,20 @@ def solve(board: Board) -> dict[int, int]:
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
     if not rows.size:
         return {}
-    price = board.price[np.ix_(rows, columns)]
+    price = board.price[np.ix_(rows, columns)].astype(np.float64)  # as the solver wants it; whole seconds stay exact
     picked_rows, picked_columns = linear_sum_assignment(_reduced(price))
-    served = price[picked_rows, picked_columns] < costs.FORBIDDEN
-    return dict(zip(rows[picked_rows[served]].tolist(), columns[picked_columns[served]].tolist(), strict=True))
+    picked_rows, picked_columns = rows[picked_rows], columns[picked_columns]
+    served = allowed[picked_rows, picked_columns]
+    return dict(zip(picked_rows[served].tolist(), picked_columns[served].tolist(), strict=True))
 
 
-def _reduced(price: costs.Seconds) -> costs.Seconds:
-    """Return the prices less what every assignment pays anyway: the same optimum, found in half the time."""
+def _reduced(price: Numbers) -> Numbers:
+    """Take off what every assignment pays anyway: the same optimum, found in half the time. Works in place."""
     calls, teams = price.shape
     if calls <= teams:  # else some calls are left out, and what every team asks of a call is not paid for it
-        price = price - price.min(axis=1, keepdims=True)
+        price -= price.min(axis=1, keepdims=True)
     if teams <= calls:
-        price = price - price.min(axis=0)
+        price -= price.min(axis=0)
     return price
 
 

@@ -41,6 +41,11 @@ class Policy:
     """The team serves the neighborhood, but it is not its home."""
     known_there: timedelta = timedelta(minutes=3)
     """Taken off for a team that has cleared a call at this address before."""
+    spare_ability: timedelta = timedelta(minutes=5)
+    """For each discipline of a team that the call does not ask for, and for a language beyond those of every team that it does not
+    need: sent here, they are missing where they are needed."""
+    other_provider: timedelta = timedelta(minutes=5)
+    """The neighborhood's plan asks other providers first."""
     equity: Mapping[str, float] = _fixed()
     """Published weights of neighborhoods that wait longer than the city, 1 to 1.5; `equity_weight` is the formula."""
 

@@ -49,6 +49,7 @@ class Team:
     id: UUID
     name: str
     provider_id: UUID | None = None
+    provider_name: str | None = None
     offerable: bool = True
     reasons: tuple[str, ...] = ()
     disciplines: frozenset[str] = frozenset()
@@ -92,6 +93,8 @@ class Waiting:
     """Teams that declined this call or let its offer expire."""
     known_to: frozenset[UUID] = frozenset()
     """Teams that have cleared a call at this address before."""
+    preferred_providers: tuple[str, ...] = ()
+    """Names or ids of the providers that the neighborhood's plan asks first."""
     assign_by: datetime | None = None
     """When the call is returned if no team has accepted; None in studies without deadlines."""
 

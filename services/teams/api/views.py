@@ -154,6 +154,7 @@ def availability_view(team: TeamRecord) -> TeamAvailability:
         team_id=team.id,
         team_name=team.profile["name"],
         provider_id=team.provider_id,
+        provider_name=team.profile["provider_name"],
         offerable=team.standing.offerable,
         reasons=list(team.standing.reasons),
         disciplines=list(able.disciplines),

@@ -48,6 +48,8 @@ async def test_a_call_is_kept_for_a_team_that_is_soon_free_and_goes_to_it(world:
         "preference",
         "language",
         "place",
+        "spare",
+        "provider",
         "age_and_urgency",
     }
     assert await world.tablet(far) == []
@@ -89,3 +91,16 @@ async def test_nobody_is_kept_for_a_team_that_is_called_off(world: World) -> Non
     asked = (await world.get(f"/v1/incidents/{call}/candidates")).json()
     assert asked["decision"] == "nobody"
     assert [one["excluded_by"] for one in asked["items"]] == ["busy_here"]
+
+
+async def test_the_providers_of_the_neighborhoods_plan_are_asked_first(world: World) -> None:
+    near = fakes.a_team("Near", provider_name="Westside Calm")
+    theirs = fakes.a_team(
+        "Theirs", provider_name="Cedar Street Peace Works", base={"lat_deg": 34.051, "lon_deg": -118.211}
+    )
+    world.teams.items = [near, theirs]
+    await world.wish(facts=fakes.facts(preferred_providers=["cedar street peace works"]))
+    offer = await world.offered(theirs)
+    considered = (await world.get(f"/v1/assignments/{offer['id']}")).json()["choice"]["considered"]
+    assert [(one["team_name"], one["parts"]["provider"]) for one in considered] == [("Theirs", 0), ("Near", 300)]
+    assert considered[1]["words"].endswith("not of a provider that the neighborhood asks first.")

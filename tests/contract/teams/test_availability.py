@@ -40,6 +40,16 @@ async def test_only_offerable_teams_are_in_it_unless_all_are_asked_for(api: Api)
     }
 
 
+async def test_a_team_says_its_providers_name_and_a_new_name_is_news(api: Api) -> None:
+    team_id = await api.team_on_duty()
+    before = await tag(api)
+    provider_id = (await api.ok("GET", f"/v1/teams/{team_id}"))["provider_id"]
+    await api.ok("PATCH", f"/v1/providers/{provider_id}", json={"name": "Cedar Street Peace Works"}, role=Role.ADMIN)
+    (item,) = (await api.ok("GET", "/v1/availability", role=Role.SERVICE))["items"]
+    assert (item["provider_id"], item["provider_name"]) == (provider_id, "Cedar Street Peace Works")
+    assert await tag(api) != before
+
+
 @pytest.mark.parametrize("query", ["", "?all=true"])
 async def test_the_tag_changes_with_duty_shift_hold_and_crew_at_once_and_else_stays(api: Api, query: str) -> None:
     team_id, assignment_id = await api.team_on_duty(), uuid4()

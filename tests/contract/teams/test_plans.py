@@ -19,6 +19,7 @@ SCOPE = Scope("los-angeles", Caller(Role.SERVICE, "dispatch"), lambda _: None)
 TEAM = UUID(int=1)
 FILL = """
     INSERT INTO teams.provider VALUES ('00000000-0000-0000-0000-00000000000a', 'los-angeles', 'P', 'city', '{}', 1, now());
+    INSERT INTO teams.provider SELECT gen_random_uuid(), 'los-angeles', 'Q' || n, 'city', '{}', 1, now() FROM generate_series(1, 1000) n;
     INSERT INTO teams.team SELECT lpad(to_hex(n), 32, '0')::uuid, 'los-angeles', '00000000-0000-0000-0000-00000000000a',
         'T' || n, ARRAY['mediator'], ARRAY['en'], '{}', 2, 34, -118, '[{"id": "a", "name": "A"}]', '[]', '{}', 1, now()
         FROM generate_series(1, 3000) n;

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from services.dispatch.domain import costs, explanation, matching
+from services.dispatch.domain import costs, explanation, matching, travel
 from services.dispatch.domain.matching import Choice, Hold
 from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Busy, Place, Team, Waiting
@@ -30,6 +30,7 @@ teams = st.builds(
     Team,
     id=ids(1),
     name=st.just("Team"),
+    provider_name=st.sampled_from((None, "Cedar", "Palm")),
     offerable=st.booleans(),
     disciplines=st.frozensets(st.sampled_from(DISCIPLINES)),
     languages=st.lists(st.sampled_from(LANGUAGES), unique=True).map(tuple),
@@ -53,6 +54,7 @@ calls = st.builds(
     neighborhood=st.sampled_from(SLUGS),
     catchment=st.lists(st.sampled_from(SLUGS), max_size=2, unique=True).map(tuple),
     refused_by=st.frozensets(ids(1), max_size=3),
+    preferred_providers=st.lists(st.sampled_from(("CEDAR", "palm")), max_size=2).map(tuple),
 )
 rounds = st.tuples(
     st.lists(calls, max_size=8, unique_by=lambda one: one.id), st.lists(teams, max_size=8, unique_by=lambda one: one.id)
@@ -132,3 +134,63 @@ def test_no_other_assignment_serves_more_calls_or_as_many_for_less(both: tuple[l
     ours = [int(price[plan.place_of(one.incident_id, one.team.id)]) for one in served_by]
     assert len(ours) == (best < costs.FORBIDDEN).sum()
     assert sum(ours) == best[best < costs.FORBIDDEN].sum()
+
+
+def plain_parts(call: Waiting, team: Team, everybody: list[Team], policy: Policy) -> dict[str, int]:
+    """The formula of docs/matching.md for one pair, said slowly; drives are asked of `travel`, which has its own tests."""
+    drives, _, _ = travel.drives_s([call], [team], None, policy, NOW)
+    drive = policy.unknown_drive.total_seconds() if np.isnan(drives[0, 0]) else drives[0, 0]
+    free = 0.0 if team.busy is None else (team.busy.free_at - NOW).total_seconds()
+    places = [place for place, name in enumerate(call.disciplines) if name in team.disciplines]
+    rare = {word for word in team.languages if not all(word in one.languages for one in everybody)}
+    needed = {*call.required_languages, *call.preferred_languages}
+    idle = len(team.disciplines - {*call.disciplines}) + bool(rare and not rare & needed)
+    asked = {name.lower() for name in call.preferred_providers}
+    return {
+        "waiting": round((3 if call.priority == 1 else 1) * (free + drive)),
+        "driving": round(drive),
+        "preference": 900 * (places or [max(1, len(call.disciplines))])[0],
+        "language": 300 * len({*call.preferred_languages} - {*team.languages}),
+        "place": 0 if team.catchment.get(call.neighborhood or "") == "home" else 180,
+        "spare": 300 * idle,
+        "provider": 300 if asked and (team.provider_name or "").lower() not in asked else 0,
+    }
+
+
+def plain_rule(call: Waiting, team: Team) -> str | None:
+    """The first hard rule against a pair, one question after the other."""
+    for name, forbids in (
+        ("discipline", not team.disciplines & {*call.disciplines}),
+        ("required_language", not {*call.required_languages} <= {*team.languages}),
+        ("catchment", not {*(call.catchment or (call.neighborhood,))} & {*team.catchment}),
+        ("refused_this_call", team.id in call.refused_by),
+        ("minimum_crew", team.crew < team.minimum_crew),
+        ("not_offerable", not team.offerable and not team.held),
+        ("busy_here", team.busy_here and team.busy is None),
+        ("held", team.held and team.busy is None),
+    ):
+        if forbids:
+            return name
+    return None
+
+
+@given(rounds)
+def test_the_tables_say_what_the_formula_says_of_each_pair(both: tuple[list[Waiting], list[Team]]) -> None:
+    waiting, everybody = both
+    board = costs.board(waiting, everybody, None, Policy(), NOW)
+    rows = range(len(board.calls))
+    found = explanation.explain_rows(board, rows, [None for _ in rows], len(board.teams))
+    for call, of_call in zip(board.calls, found, strict=True):
+        excluded = {board.teams[column].id: rule for rule, column in of_call.excluded}
+        ranked = {one.team_id: one for one in of_call.ranked}
+        assert {*excluded} | {*ranked} == {team.id for team in everybody}
+        assert not {*excluded} & {*ranked}
+        for team in everybody:
+            rule = plain_rule(call, team)
+            assert rule == excluded.get(team.id) or (rule is None and excluded[team.id].startswith("hold_"))
+            if team.id in ranked:
+                parts = dict(ranked[team.id].parts or {})
+                fixed = parts.pop("age_and_urgency")
+                assert parts == plain_parts(call, team, everybody, Policy())
+                assert ranked[team.id].cost == sum(parts.values()) + fixed
+        assert [one.cost for one in of_call.ranked] == sorted(one.cost or 0 for one in of_call.ranked)

@@ -199,11 +199,12 @@ def test_the_chosen_team_comes_first_and_the_next_three_follow_with_their_costs(
     teams = [team(n, base=Place(34.0443, -118.2106 + n / 100)) for n in range(1, 8)]
     plan = decided([call()], [*teams, team(9, crew=1)])
     row, column = plan.place_of(UUID(int=100), plan.choices[0].team.id)
-    ranked, excluded = explanation.explain(plan.board, row, column, POLICY.explained)
+    found = explanation.explain(plan.board, row, column, POLICY.explained)
+    ranked = found.ranked
     assert [one.team_id.int for one in ranked] == [1, 2, 3, 4]
     assert all(one.cost == sum((one.parts or {}).values()) for one in ranked)
     assert [one.cost for one in ranked] == sorted(one.cost or 0 for one in ranked)
-    assert excluded == (("minimum_crew", (7,)),)
+    assert [*found.excluded] == [("minimum_crew", 7)]
 
 
 def test_a_team_that_serves_another_call_still_explains_why_it_was_not_chosen() -> None:
@@ -213,6 +214,6 @@ def test_a_team_that_serves_another_call_still_explains_why_it_was_not_chosen() 
     plan = decided([old, urgent], [team(1), team(2, base=Place(34.08, -118.3))])
     assert chosen(plan) == {100: 2, 101: 1}
     row, column = plan.place_of(UUID(int=100), UUID(int=2))
-    ranked, _ = explanation.explain(plan.board, row, column, POLICY.explained)
+    ranked = explanation.explain(plan.board, row, column, POLICY.explained).ranked
     assert [one.team_id.int for one in ranked] == [2, 1]
     assert (ranked[0].cost or 0) > (ranked[1].cost or 0)

@@ -133,6 +133,40 @@ def test_a_preferred_language_wins_over_a_little_distance_and_excludes_nobody() 
     assert chosen(matching.decide([wanted], teams[:1], None, POLICY, NOW)) == {100: 1}
 
 
+@pytest.mark.parametrize("word", ["Cedar Street Peace Works", "CEDAR street peace works", str(UUID(int=7))])
+def test_a_provider_that_the_plan_asks_first_wins_over_a_little_distance_and_excludes_nobody(word: str) -> None:
+    asks = call(preferred_providers=("Somebody Else", word))
+    theirs = team(2, base=NEAR, provider_id=uid(7), provider_name="Cedar Street Peace Works")
+    assert chosen(matching.decide([call()], [team(1), theirs], None, POLICY, NOW)) == {100: 1}
+    assert chosen(matching.decide([asks], [team(1), theirs], None, POLICY, NOW)) == {100: 2}
+    assert chosen(matching.decide([asks], [team(1), replace(theirs, base=FAR)], None, POLICY, NOW)) == {100: 1}
+    other, first = explanation.consider(asks, [team(1), replace(theirs, base=FAR)], None, POLICY, NOW)
+    assert [(one.parts or {})["provider"] for one in (other, first)] == [300, 0]
+    assert other.words.endswith("not of a provider that the neighborhood asks first.")
+
+
+@pytest.mark.parametrize(
+    ("more", "asks", "price_min"),
+    [
+        ({"disciplines": frozenset({"mediator", "interrupter"})}, {}, 5),
+        ({"disciplines": frozenset({"mediator", "interrupter"})}, {"disciplines": ("mediator", "interrupter")}, 0),
+        ({"languages": ("en", "es", "ko", "tl")}, {}, 5),
+        ({"languages": ("en", "es", "ko")}, {"required_languages": ("ko",)}, 0),
+        ({"languages": ("en", "es", "ko")}, {"preferred_languages": ("ko-KR",)}, 0),
+        ({"disciplines": frozenset({"mediator", "interrupter"}), "languages": ("en", "es", "ko")}, {}, 10),
+    ],
+)
+def test_what_a_team_can_do_and_the_call_does_not_need_is_kept_for_others_while_it_costs_little(
+    more: dict[str, Any], asks: dict[str, Any], price_min: int
+) -> None:
+    able, plain = team(1, **more), team(2, base=NEAR)
+    found = explanation.consider(call(**asks), [able, plain], None, POLICY, NOW)
+    assert {one.team_id.int: (one.parts or {})["spare"] for one in found if one.parts}[1] == price_min * 60
+    sent = chosen(matching.decide([call(**asks)], [able, plain], None, POLICY, NOW))
+    assert sent == {100: 2 if price_min else 1}
+    assert chosen(matching.decide([call(**asks)], [able, team(2, base=FAR)], None, POLICY, NOW)) == {100: 1}
+
+
 def test_the_more_urgent_call_is_served_first_then_the_older_one() -> None:
     old, urgent = call(100, since=NOW - timedelta(minutes=20)), call(101, priority=1)
     plan = matching.decide([old, urgent], [team()], None, POLICY, NOW)
