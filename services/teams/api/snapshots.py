@@ -111,6 +111,10 @@ class Snapshots:
         key = (scope.provider_id, everybody)
         news = await queries.read_news(unit.conn, scope.jurisdiction)
         made = self._made.get(key)
+        if made is not None and news.changes < made.news.changes:  # the database was set back, and revisions with it
+            self._made.clear()
+            self._kept.clear()
+            made = None
         if made is not None and made.is_current(news):
             if knows(known, made.tagged.tag):
                 return Tagged(_nothing_new, made.tagged.tag)

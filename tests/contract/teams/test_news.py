@@ -16,6 +16,7 @@ from services.teams.scope import Scope
 from shared.auth import Caller, Role
 from shared.db import Database
 from shared.edge import Tagged
+from tests import pg
 from tests.contract.teams.conftest import ALWAYS, Api
 
 HERE = "los-angeles"
@@ -212,3 +213,24 @@ async def test_a_whole_snapshot_is_made_again_only_after_a_change_or_a_move(api:
     held, third = await body()
     assert (held["reasons"], third) == (["held"], 1)
     assert first <= 1  # none, unless ten seconds were over
+
+
+async def test_when_the_database_was_set_back_nothing_that_was_kept_is_believed(
+    api: Api, teams_db: Database, fresh_database: pg.Clone
+) -> None:
+    team_id = await api.team_on_duty()
+    scope, kept = Scope(HERE, Caller(Role.SERVICE, "test"), lambda _key: None), Snapshots()
+
+    async def names() -> list[str]:
+        async with teams_db.autocommit() as unit:
+            tagged = await kept.read(unit, scope, everybody=True, known=None)
+        return [item["team_name"] for item in json.loads(tagged.body())["items"]]
+
+    [now] = await names()
+    async with pg.connected(
+        fresh_database.admin
+    ) as admin:  # an older database: fewer changes, another team of that revision
+        await admin.execute("DELETE FROM teams.news WHERE NOT is_position")
+        await admin.execute("UPDATE teams.team SET name = 'As it was' WHERE id = $1", team_id)
+    assert (now, await names()) == (now, ["As it was"])
+    assert now != "As it was"
