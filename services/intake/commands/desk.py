@@ -37,6 +37,11 @@ class Desk:
     def jurisdiction(self) -> str:
         return self.settings.jurisdiction
 
+    @property
+    def dispatch_grace(self) -> timedelta:
+        """How long behind dispatch's deadlines intake's own stand; in a replay no less than a slow machine needs."""
+        return self.at_least(self.settings.dispatch_grace, wall_s=5)
+
     def at_least(self, within: timedelta, *, wall_s: float) -> timedelta:
         """Return a time by our clock that also leaves `wall_s` seconds of real time, however fast the clock runs."""
         return max(within, timedelta(seconds=wall_s * self.settings.time_rate))

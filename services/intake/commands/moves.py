@@ -114,7 +114,7 @@ def opened(desk: Desk, call: Call, now: datetime, move: Move) -> Call:
         review_by=(call.review_by or now + desk.settings.review_within) if move.review_open else None,
         was_queued=call.was_queued or first_queued,
         queued_at=now if first_queued else call.queued_at,
-        act_by=now + desk.settings.dispatch_grace if first_queued else call.act_by,
+        act_by=now + desk.dispatch_grace if first_queued else call.act_by,
     )
 
 

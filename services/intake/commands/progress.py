@@ -72,7 +72,7 @@ def _new_events(call: Call, view: Progress) -> list[EventView]:
 def _heard(desk: Desk, call: Call, now: datetime, view: Progress) -> Call:
     """Return the call with what dispatch says of the incident, its status untouched."""
     assignment = view.assignment.model_dump(mode="json") if view.assignment else None
-    act_by = now + (view.act_by - view.at) + desk.settings.dispatch_grace if view.act_by else call.act_by
+    act_by = now + (view.act_by - view.at) + desk.dispatch_grace if view.act_by else call.act_by
     return replace(
         call,
         progress_version=view.version,
