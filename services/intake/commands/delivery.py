@@ -33,9 +33,10 @@ async def deliver(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -
     if isinstance(view, WishesMissing):
         await resend_all(db, desk, view)  # this one is sent again with the others
         return
-    async with db.autocommit() as unit:
+    async with db.transaction() as unit:  # of a confirmed wish no alert stays open
         await link.record_count(unit.conn, view.applied)
         if await wishes.confirm(unit.conn, call_id, wish.seq):
             await alerts.resolve(unit.conn, alert, call_id, LATE_WITHDRAWAL)
             desk.tell_alerts(unit)
+    async with db.autocommit() as unit:
         await progress(unit, desk, call_id, view)
