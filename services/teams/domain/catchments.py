@@ -7,7 +7,9 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 MOST_NAMED: Final = 20
-"""How many unknown neighborhoods one refusal names: looking for what was meant takes time for each."""
+"""How many unknown neighborhoods one refusal names."""
+MOST_GUESSED: Final = 5
+"""For how many of them it says what may have been meant: each guess can take tens of milliseconds, while the process answers nobody."""
 
 
 class Unknown(NamedTuple):
@@ -18,9 +20,13 @@ class Unknown(NamedTuple):
 
 
 def unknown(named: Iterable[str], known: AbstractSet[str]) -> list[Unknown]:
-    """Return the first MOST_NAMED of the slugs `named` that are not `known`, each with the known one that is nearest, if any is near."""
+    """Return the first MOST_NAMED slugs of `named` that are not `known`; the first MOST_GUESSED with the nearest, if any is near."""
+    missing = list(islice((slug for slug in named if slug not in known), MOST_NAMED))
     choice = sorted(known)
-    missing = (slug for slug in named if slug not in known)
     return [
-        Unknown(slug, next(iter(get_close_matches(slug, choice, n=1)), None)) for slug in islice(missing, MOST_NAMED)
+        Unknown(slug, _nearest(slug, choice) if place < MOST_GUESSED else None) for place, slug in enumerate(missing)
     ]
+
+
+def _nearest(slug: str, choice: list[str]) -> str | None:
+    return next(iter(get_close_matches(slug, choice, n=1)), None)
