@@ -249,7 +249,7 @@ class _Up:
                 self._told.console,
                 urls=system.urls,
                 tokens=system.tokens,
-                team=next(iter(teams.items())),
+                team=next(iter(teams.items()), None),
                 file=self._options.home.endpoints,
             )
             await watching  # ends by an error only; Ctrl-C cancels us

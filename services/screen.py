@@ -29,16 +29,19 @@ def course(course: Course) -> str:
     return f"{mark} {escape(course.case.name)} [dim]({sought})[/]: {steps} → [bold]{escape(course.ended)}[/]{took}"
 
 
-def invitation(console: Console, *, urls: Mapping[str, str], tokens: Tokens, team: tuple[str, str], file: Path) -> None:
-    """Print where the three APIs are, a token for each role and a line to paste."""
+def invitation(
+    console: Console, *, urls: Mapping[str, str], tokens: Tokens, team: tuple[str, str] | None, file: Path
+) -> None:
+    """Print where the three APIs are, a token for each role (a team's where there is one) and a line to paste."""
     _plain(console, "")
     for service in SERVICES:
         _plain(console, f"  {service:10} {urls[service]}/docs")
     _plain(console, f"\n  Tokens, also in {file}:")
     for role in ROLES:
         _plain(console, f"  {role:10} {getattr(tokens, role)}")
-    team_id, team_name = team
-    _plain(console, f"  {'team':10} {tokens.team(team_id)}   ({team_name}, {team_id})")
+    if team is not None:
+        team_id, team_name = team
+        _plain(console, f"  {'team':10} {tokens.team(team_id)}   ({team_name}, {team_id})")
     _plain(console, "\n  Report a call:\n")
     _plain(console, curl(urls["intake"], tokens.cad))
     _plain(console, "\n  Ctrl-C stops everything; what was stored stays.")

@@ -27,7 +27,7 @@ from services.tokens import Tokens
 PEERS: Final[Mapping[str, tuple[str, ...]]] = {
     "intake": ("dispatch", "teams"),
     "dispatch": ("intake", "teams"),
-    "teams": (),
+    "teams": ("intake",),
 }
 """Who calls whom."""
 

@@ -14,7 +14,19 @@ from typing import Annotated, Any, Final
 from fastapi import Depends, Header, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, Table, Text, delete, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    delete,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from shared.clock import clock
@@ -54,6 +66,16 @@ class Once:
         self._request = request
         self._key = key
 
+    async def answered(self) -> bool:
+        """Say whether the key has its first answer already: then nothing that could stop the work needs to be asked any more."""
+        if self._key is None:
+            return False
+        db: Database = self._request.app.state.db
+        table: Table = self._request.app.state.idempotency_table
+        async with db.autocommit() as unit:
+            found = await unit.conn.scalar(select(table.c.status).where(*self._where(table)))
+        return found is not None
+
     async def __call__(self, work: Callable[[Unit], Awaitable[Any]], *, status: int = 200, single: bool = False) -> Any:
         """Return what `work` returns, or the stored first answer as a response. `single`: the work is one statement.
 
@@ -65,8 +87,8 @@ class Once:
                 return await work(unit)
         table: Table = self._request.app.state.idempotency_table
         digest = hashlib.sha256(await self._request.body()).digest()
-        row = {"caller": self._request.state.caller.actor, "path": self._request.url.path, "key": self._key}
-        where = [table.c[name] == value for name, value in row.items()]
+        row = self._row()
+        where = self._where(table)
         async with db.transaction() as unit:
             created = await unit.conn.execute(
                 insert(table)
@@ -86,6 +108,12 @@ class Once:
             answer, code = (result, status) if not isinstance(result, Response) else (_body(result), result.status_code)
             await unit.conn.execute(update(table).where(*where).values(status=code, answer=jsonable_encoder(answer)))
             return result
+
+    def _row(self) -> dict[str, str | None]:
+        return {"caller": self._request.state.caller.actor, "path": self._request.url.path, "key": self._key}
+
+    def _where(self, table: Table) -> list[ColumnElement[bool]]:
+        return [table.c[name] == value for name, value in self._row().items()]
 
 
 def _body(response: Response) -> Any:

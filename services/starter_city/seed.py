@@ -1,7 +1,7 @@
 """Loads the starter city into a running system, once: what is there already is left as it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from services.replay.api import API, Answer
@@ -50,6 +50,8 @@ class SeedReport:
     """Names by team id."""
     added: int
     """How many neighborhoods, providers and teams were new."""
+    left_out: tuple[str, ...] = ()
+    """Names of the starter teams that would serve no neighborhood of the city's own map."""
 
     @property
     def team_ids(self) -> tuple[str, ...]:
@@ -59,45 +61,54 @@ class SeedReport:
     def __str__(self) -> str:
         """Return one line for a person."""
         what = f"{self.neighborhoods} neighborhoods (approximate), {self.providers} providers, {len(self.teams)} teams"
-        return f"starter city: {what}" + ("" if self.added else ", all there before")
+        out = (
+            f"; left out, for the map has none of their neighborhoods: {', '.join(self.left_out)}"
+            if self.left_out
+            else ""
+        )
+        return f"starter city: {what}" + ("" if self.added else ", all there before") + out
 
 
 async def seed(intake_dsn: str, urls: Mapping[str, str], tokens: Tokens) -> SeedReport:
     """Load the starter city; a second run continues with the same data. Raises SeedFailedError.
 
     Neighborhoods go into intake's database (there is no such call in the API), and only where no layer is in force: a city's
-    own boundaries stay. Providers and teams are matched by name and go over the teams API.
+    own boundaries stay. Providers and teams are matched by name and go over the teams API, after the neighborhoods, which
+    teams asks intake about.
     """
-    neighborhoods, new = await _seed_neighborhoods(intake_dsn)
+    slugs, new = await _seed_neighborhoods(intake_dsn)
     api = API(urls)
     try:
-        roster = _Roster(api, tokens)
+        roster = _Roster(api, tokens, slugs)
         providers = {provider: await roster.provider(provider) for provider in {team.provider for team in teams()}}
-        names = {await roster.team(team, providers[team.provider]): team.name for team in teams()}
+        ids = {team.name: await roster.team(team, providers[team.provider]) for team in teams()}
     finally:
         await api.close()
-    return SeedReport(neighborhoods, len(providers), names, new + roster.added)
+    names = {team_id: name for name, team_id in ids.items() if team_id is not None}
+    left_out = tuple(name for name, team_id in ids.items() if team_id is None)
+    return SeedReport(len(slugs), len(providers), names, new + roster.added, left_out)
 
 
-async def _seed_neighborhoods(intake_dsn: str) -> tuple[int, int]:
-    """Load the cells unless another layer is in force; how many neighborhoods there are, and how many are new."""
+async def _seed_neighborhoods(intake_dsn: str) -> tuple[frozenset[str], int]:
+    """Load the cells unless another layer is in force; the slugs of the neighborhoods there are, and how many are new."""
     from services.intake.commands.layers import replace_layer
     from shared.db import Database
 
     db = Database(intake_dsn, application="commonground-seed", pool_size=1)
     try:
-        source, count = await _layer_in_force(db)
-        if source not in (None, SOURCE):
-            return count, 0
-        report = await replace_layer(db, feature_collection(), source=SOURCE, approximate=True)
-        return report.areas, report.areas if report.changed else 0
+        source, _ = await _layer_in_force(db)
+        new = 0
+        if source in (None, SOURCE):
+            report = await replace_layer(db, feature_collection(), source=SOURCE, approximate=True)
+            new = report.areas if report.changed else 0
+        return (await _layer_in_force(db))[1], new
     finally:
         await db.close()
 
 
-async def _layer_in_force(db: "Database") -> tuple[str | None, int]:
-    """Return where the newest layer came from and how many neighborhoods it has; None where there is no layer."""
-    from sqlalchemy import func, select
+async def _layer_in_force(db: "Database") -> tuple[str | None, frozenset[str]]:
+    """Return where the newest layer came from and the slugs of its neighborhoods; None where there is no layer."""
+    from sqlalchemy import select
 
     from services.intake.tables import neighborhood, neighborhood_layer
 
@@ -107,17 +118,18 @@ async def _layer_in_force(db: "Database") -> tuple[str | None, int]:
     async with db.autocommit() as unit:
         row = (await unit.conn.execute(newest.limit(1))).one_or_none()
         if row is None:
-            return None, 0
-        count = select(func.count()).select_from(neighborhood).where(neighborhood.c.layer_version == row.version)
-        return row.source, (await unit.conn.scalar(count)) or 0
+            return None, frozenset()
+        slugs = select(neighborhood.c.slug).where(neighborhood.c.layer_version == row.version)
+        return row.source, frozenset(await unit.conn.scalars(slugs))
 
 
 class _Roster:
     """Providers and teams over the API, by name."""
 
-    def __init__(self, api: API, tokens: Tokens) -> None:
+    def __init__(self, api: API, tokens: Tokens, slugs: frozenset[str]) -> None:
         self._api = api
         self._tokens = tokens
+        self._slugs = slugs
         self._known: dict[str, dict[tuple[str | None, str], dict[str, Any]]] = {}
         self.added = 0
 
@@ -129,12 +141,18 @@ class _Roster:
         body = {"name": provider.name, "kind": provider.kind}
         return str((await self._add("/v1/providers", body, provider.name))["id"])
 
-    async def team(self, team: Team, provider_id: str) -> str:
-        """Return the team's id, adding it with shifts round the clock and its crew on duty if it is new."""
+    async def team(self, team: Team, provider_id: str) -> str | None:
+        """Return the team's id, adding it with shifts round the clock and its crew on duty if it is new.
+
+        A new team serves what the map has of its neighborhoods. None: the map has none of them, and the team is not added.
+        """
         known = await self._list("teams")
         found = known.get((provider_id, team.name))
         if found is None:
-            found = await self._add("/v1/teams", _body(team, provider_id), team.name)
+            served = {slug: strength for slug, strength in team.catchment.items() if slug in self._slugs}
+            if not served:
+                return None
+            found = await self._add("/v1/teams", _body(replace(team, catchment=served), provider_id), team.name)
         if found["duty"]["version"] <= _NEVER_SAID:  # new, or a start that was cut short
             await self._put_on_duty(found["id"], team)
         return str(found["id"])

@@ -11,6 +11,8 @@ from services.teams import sweeps
 from services.teams.api import availability, cover, duty, holds, organisations, positions, shifts
 from services.teams.api.problems import PROBLEMS
 from services.teams.api.snapshots import Snapshots
+from services.teams.commands.catchments import Neighborhoods
+from services.teams.peers import Intake
 from services.teams.scope import Scope
 from services.teams.settings import Settings
 from services.teams.tables import SCHEMA, alert, idempotency_key
@@ -19,6 +21,7 @@ from shared.alerts import alerts_router
 from shared.auth import Caller, Role
 from shared.db import Database
 from shared.health import database_check, health_router
+from shared.peer import Peer
 from shared.wake import Hub
 
 VERSION: Final = "0.1.0"
@@ -29,8 +32,8 @@ goes neither on break nor off duty, and that a released hold never comes back. I
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the service; its database is opened when its lifespan begins."""
+def create_app(settings: Settings, *, intake: Intake | None = None) -> FastAPI:
+    """Return the service; its database is opened when its lifespan begins. `intake` replaces the client of the real one, for tests."""
     db = Database(
         settings.database_dsn.get_secret_value(), application="commonground-teams", pool_size=settings.pool_size
     )
@@ -38,7 +41,10 @@ def create_app(settings: Settings) -> FastAPI:
     system = Scope(settings.jurisdiction, Caller(Role.SERVICE, "teams"), hub.wake)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        secret = settings.token_secret.get_secret_value()
+        asked = intake or Intake(Peer(settings.intake_url, token_secret=secret, service="teams"))
+        app.state.neighborhoods = Neighborhoods(asked)
         await hub.start()
         running = sweeps.loops(db, system, positions_kept_for=settings.positions_kept_for, time_rate=settings.time_rate)
         for loop in running:
@@ -49,6 +55,7 @@ def create_app(settings: Settings) -> FastAPI:
             for loop in running:
                 await loop.stop()
             await hub.stop()
+            await asked.close()
             await db.close()
 
     app = edge.application(

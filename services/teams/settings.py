@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     """postgresql://login:password@host:port/database, the login role's."""
     token_secret: SecretStr
     """The key that signs bearer tokens; the same for all three services."""
+    intake_url: str = "http://127.0.0.1:8001"
+    """One address, or several: asked which neighborhoods there are when a team is to serve new ones. Nothing else waits for it."""
     jurisdiction: Annotated[str, Field(min_length=1, max_length=80)] = "los-angeles"
     time_rate: Annotated[float, Field(gt=0)] = 1.0
     """How many times faster than real the database's clock runs (tests, fast replays); periods of sweeps are divided by it."""

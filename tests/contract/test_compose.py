@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from services.servers import SERVICES, login_role, servers
+from services.system import PEERS
 
 PORTS = {"intake": 8001, "dispatch": 8002, "teams": 8003}
 VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
@@ -88,6 +89,7 @@ def test_each_variable_is_a_setting_of_the_service_and_its_settings_can_be_read(
 @pytest.mark.parametrize("service", SERVICES)
 def test_peers_are_reached_by_their_names_and_ports(compose: dict[str, Any], service: str) -> None:
     urls = {name: value for name, value in compose["services"][service]["environment"].items() if name.endswith("_URL")}
+    assert set(urls) == {f"{service.upper()}_{peer.upper()}_URL" for peer in PEERS[service]}
     for name, url in urls.items():
         peer = name.removeprefix(f"{service.upper()}_").removesuffix("_URL").lower()
         assert url == f"http://{peer}:{PORTS[peer]}"

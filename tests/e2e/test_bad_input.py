@@ -230,5 +230,19 @@ async def test_a_cursor_that_nobody_gave_is_refused(quiet: Corner, cursor: str) 
         assert reply.status == 422, (path, reply)
 
 
+async def test_a_catchment_that_names_no_neighborhood_is_refused_by_name_and_adds_no_team(
+    field: Field, quiet: Corner
+) -> None:
+    name, slug = "A team for nowhere", quiet.place.slug
+    profile = {
+        "provider_id": field.provider_id, "name": name, "disciplines": ["mediator"], "languages": ["en"],
+        "catchment": {slug: "home", f"{slug}x": "home"}, "base": {"lat_deg": 34.05, "lon_deg": -118.25},
+    }  # fmt: skip
+    reply = await field.office.ask("teams", "POST", "/v1/teams", json=profile)
+    (error,) = reply.refused(422, "invalid-request")["errors"]
+    assert (error["pointer"], f"Did you mean {slug}?" in error["detail"]) == (f"/catchment/{slug}x", True)
+    assert await field.value("SELECT count(*) FROM teams.team WHERE name = $1", name) == 0
+
+
 def test_the_calm_report_of_these_tests_is_a_whole_one() -> None:
     assert {"call_type_code", "narrative", "answers"} <= CALM.keys()

@@ -19,6 +19,7 @@ from shared.problems import answers
 
 router = APIRouter(prefix="/v1/neighborhoods", tags=["neighborhoods"])
 Anybody = Annotated[Caller, allow(*Role)]
+"""Also teams, which asks what neighborhoods there are before it accepts a catchment."""
 
 
 @router.get("", summary="The neighborhoods in force, as GeoJSON", responses=answers())

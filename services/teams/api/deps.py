@@ -6,6 +6,7 @@ from uuid import UUID
 
 from fastapi import Path, Request
 
+from services.teams.commands.catchments import Neighborhoods
 from services.teams.scope import Scope
 from services.teams.settings import Settings
 from shared.auth import Caller
@@ -29,6 +30,12 @@ def scope_of(request: Request, caller: Caller) -> Scope:
 def settings(request: Request) -> Settings:
     """Return the settings of this process."""
     found: Settings = request.app.state.settings
+    return found
+
+
+def neighborhoods(request: Request) -> Neighborhoods:
+    """Return what this process knows of intake's map."""
+    found: Neighborhoods = request.app.state.neighborhoods
     return found
 
 

@@ -8,12 +8,13 @@ from pydantic import BaseModel
 
 from services.teams import queries
 from services.teams.api.bodies import ProviderChange, ProviderRequest, TeamChange, TeamRequest
-from services.teams.api.deps import ProviderIdPath, TeamIdPath, scope_of, single, together
+from services.teams.api.deps import ProviderIdPath, TeamIdPath, neighborhoods, scope_of, single, together
 from services.teams.api.views import ProviderView, TeamView, provider_view, team_view
 from services.teams.commands import organisations as commands
+from services.teams.commands.catchments import check_catchment, check_change_of_catchment
 from shared import edge
 from shared.auth import Caller, Role, allow
-from shared.db import Unit
+from shared.db import Database, Unit
 from shared.edge import CursorText, Limit, Page
 from shared.errors import Invalid
 from shared.idempotency import OnceOnly
@@ -100,7 +101,12 @@ async def retire_provider(request: Request, provider_id: ProviderIdPath, caller:
 
 @teams.post("", summary="Add a team", status_code=201, responses=answers(409))
 async def add_team(request: Request, body: TeamRequest, caller: Writer, once: OnceOnly) -> TeamView:
-    """Add a team. It is offerable once it has shifts and its crew is on duty."""
+    """Add a team. It is offerable once it has shifts and its crew is on duty.
+
+    Intake is asked whether the neighborhoods of its catchment exist (422: one does not, or none are loaded yet; 503: no answer).
+    """
+    if not await once.answered():  # what was added then is there, whatever intake's map has become
+        await check_catchment(neighborhoods(request), body.catchment)
 
     async def work(unit: Unit) -> TeamView:
         return team_view(await commands.add_team(unit, scope_of(request, caller), _values(body)))
@@ -146,9 +152,18 @@ async def read_team(
 
 @teams.patch("/{team_id}", summary="Change or retire a team", responses=answers(404, 409, 412))
 async def change_team(request: Request, team_id: TeamIdPath, body: TeamChange, caller: Writer) -> TeamView:
-    """Change what is given. A team with live work cannot be retired, nor a member who is on duty leave the roster."""
+    """Change what is given. A team with live work cannot be retired, nor a member who is on duty leave the roster.
+
+    Intake is asked whether the neighborhoods exist that the catchment did not name before (422: one does not; 503: no answer).
+    """
+    scope = scope_of(request, caller)
+    if body.catchment is not None:
+        db: Database = request.app.state.db
+        await check_change_of_catchment(
+            db, neighborhoods(request), scope, team_id, body.catchment, version=body.version
+        )
     async with together(request) as unit:
-        team = await commands.change_team(unit, scope_of(request, caller), team_id, _values(body), version=body.version)
+        team = await commands.change_team(unit, scope, team_id, _values(body), version=body.version)
         return team_view(team)
 
 

@@ -10,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from services.teams.app import create_app
+from services.teams.peers import Intake, PeerSilentError
 from services.teams.settings import Settings
 from shared.auth import Caller, Role, issue
 from shared.db import Database
@@ -19,6 +20,24 @@ WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 ALWAYS = {
     "weekly": [{"weekday": day, "from": "00:00", "to": "24:00", "time_zone": "America/Los_Angeles"} for day in WEEK]
 }
+
+
+class FakeIntake(Intake):
+    """Has the neighborhoods that a test gives it, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.silent = False
+        self.asked = 0
+        self.known = {"boyle-heights", "lincoln-heights", "venice"}
+
+    async def neighborhoods(self) -> frozenset[str]:
+        self.asked += 1
+        if self.silent:
+            raise PeerSilentError("told to be silent")
+        return frozenset(self.known)
+
+    async def close(self) -> None:
+        pass
 
 
 class Api:
@@ -106,9 +125,15 @@ async def until_somebody_waits(db: Database) -> None:
 
 
 @pytest.fixture
-async def app(database_dsns: Mapping[str, str]) -> AsyncIterator[FastAPI]:
+def intake() -> FakeIntake:
+    """The intake that the replica asks."""
+    return FakeIntake()
+
+
+@pytest.fixture
+async def app(database_dsns: Mapping[str, str], intake: FakeIntake) -> AsyncIterator[FastAPI]:
     """One replica of the service."""
-    made = create_app(Settings(database_dsn=database_dsns["teams"], token_secret=SECRET))
+    made = create_app(Settings(database_dsn=database_dsns["teams"], token_secret=SECRET), intake=intake)
     async with made.router.lifespan_context(made):
         yield made
 

@@ -1,5 +1,5 @@
 """The teams service on a real PostgreSQL, as the contract tests have it."""
 
-from tests.contract.teams.conftest import api, app
+from tests.contract.teams.conftest import api, app, intake
 
-__all__ = ["api", "app"]
+__all__ = ["api", "app", "intake"]

@@ -81,6 +81,8 @@ async def test_each_replica_gets_its_own_port_and_every_peers_addresses(
     assert seen["DISPATCH_PORT"] == str(system.plan.ports["dispatch"][1])
     assert len(seen["DISPATCH_INTAKE_URL"].split(",")) == 2
     assert len(seen["DISPATCH_TEAMS_URL"].split(",")) == 2
+    asks = (await look(http, system.url("teams")))["environment"]["TEAMS_INTAKE_URL"]
+    assert len(asks.split(",")) == 2
     assert seen["DISPATCH_TIME_RATE"] == "60.0"
     assert seen["DISPATCH_DATABASE_DSN"].startswith("postgresql://dispatch:")
 
