@@ -51,6 +51,7 @@ async def test_a_call_is_kept_for_a_team_that_is_soon_free_and_goes_to_it(world:
         "spare",
         "provider",
         "age_and_urgency",
+        "deadline",
     }
     assert await world.tablet(far) == []
     assert (await world.act(near, working, "clear", outcome="calmed")).status_code == 200
