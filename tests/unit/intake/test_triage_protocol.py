@@ -87,6 +87,7 @@ FAULTS: list[tuple[str, Change]] = [
     ("rules[0].explanation", lambda d: d["rules"][0].pop("explanation")),
     ("rules[0].ask", lambda d: d["rules"][0].update(ask="weather")),
     ("rules[0].hides", lambda d: d["rules"][0].update(hides="yes")),
+    ("rules[0].unless", lambda d: d["rules"][0].update(unless="no_such_signal")),
     ("rules[1]", lambda d: d["rules"].append(d["rules"][0])),
     ("system_rules", lambda d: d["system_rules"].pop()),
     ("answers[0].value", lambda d: d["answers"][0].update(value=True)),

@@ -42,6 +42,8 @@ class Rule:
     """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
     yields: bool = False
     """Its phrases say nothing when a denial or a figure of speech covers their last word."""
+    unless: str | None = None
+    """Its phrases say nothing in a text that raises this signal ("smoke" where somebody grills)."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 
@@ -124,6 +126,8 @@ class Owner(NamedTuple):
     name: str = ""
     facts: tuple[str, ...] = ()
     """What a denial denies."""
+    yields: bool = False
+    """The rule's phrases may be taken back by their last word: each of their ends counts."""
 
 
 @dataclass(frozen=True, slots=True)

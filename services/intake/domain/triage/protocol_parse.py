@@ -108,6 +108,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
     signals = _signals(top["signals"], phrases)
+    _check_unless(top["rules"], signals)
     answers = _answers(top["answers"], rules)
     joins = _denials(top["denials"], phrases)
     for name, role in (("figures", Role.FIGURE), ("ordinary", Role.ORDINARY), ("vocabulary", Role.VOCABULARY)):
@@ -181,7 +182,8 @@ class _Phrases:
                     if owner.role is Role.VOCABULARY:
                         self.lexicon.add_known(phrase)
                     else:
-                        self.lexicon.add(phrase, number, in_one_breath=owner.role in IN_ONE_BREATH)
+                        in_one_breath = owner.role in IN_ONE_BREATH
+                        self.lexicon.add(phrase, number, in_one_breath=in_one_breath, every_end=owner.yields)
                 except PhraseInvalid as invalid:
                     raise item.fault(str(invalid)) from None
 
@@ -199,7 +201,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", "unless", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -219,12 +221,19 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     return rules
 
 
+def _check_unless(key: _Key, signals: set[str]) -> None:
+    for item in key.items():
+        named = item.mapping().get("unless")
+        if named is not None and named.text() not in signals:
+            raise named.fault(f"there is no signal {named.text()!r}")
+
+
 def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _Phrases) -> None:
     stated = [fields[language] for language in _LANGUAGES if language in fields]
     if not stated:
         raise key.fault("has no phrases")
     for listed in stated:
-        phrases.add(listed, Owner(Role.RULE, rule.id))
+        phrases.add(listed, Owner(Role.RULE, rule.id, yields=rule.yields))
 
 
 def _rule(fields: Mapping[str, _Key]) -> Rule:
@@ -242,6 +251,7 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         fact=read("fact", _Key.fact, None),
         hides=read("hides", _Key.flag, otherwise=False),
         yields=read("yields", _Key.flag, otherwise=False),
+        unless=read("unless", _Key.text, None),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 
