@@ -49,7 +49,12 @@ def minimal() -> dict[str, Any]:
         ],
         "denials": {
             "joins": ["or"],
+            "disjoins": ["or"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},
+            **{
+                part: {"en": ["no"]}
+                for part in ("nominal_heads", "finite", "undeniable", "answers", "askers", "reserves")
+            },
             **{part: copy.deepcopy(core) for part in ("items", "whole", "unknown")},
         },
         "figures": {},
