@@ -67,6 +67,7 @@ class Denials:
     """The denials of a text, and what each is worth."""
 
     def __init__(self, text: str, tokens: Sequence[Token], found: Found, protocol: Protocol) -> None:
+        self._text = text
         self._tokens = tokens
         self._found = found
         self._joins = protocol.joins
@@ -74,6 +75,7 @@ class Denials:
         self._asked = questions(text, tokens)
         self._items = self._longest_items()
         self._tails = found.longest_at(Role.DENIAL_TAIL)
+        self._harmless = found.longest_at(Role.HARMLESS)
         self._limits = found.longest_at(Role.LIMIT)
         self._exceptions = found.longest_at(Role.EXCEPTION)
         self._nominal = found.longest_at(Role.NOMINAL_HEAD)
@@ -102,7 +104,7 @@ class Denials:
         """
         longest: dict[int, int] = {}
         weapons = {m.first for m in self._found.of(Role.DENIABLE) if self._is_weapon(m, protocol)}
-        undeniable = {match.first for match in self._found.of(Role.UNDENIABLE)}
+        undeniable = {at for at, token in enumerate(self._tokens) if token.word in protocol.undeniable}
         for match in self._found.of(Role.DENIABLE):
             beyond = range(match.first + 1, match.last + 1)
             held = match.first in weapons and not undeniable.isdisjoint(beyond)
@@ -219,6 +221,7 @@ class Denials:
         if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
             return None
         joined = self._tokens[at].word in self._joins
+        slashed = self._text[self._tokens[last].end : self._tokens[at].start].strip() == "/"
         if not joined and self._tokens[at].before is not Break.SOFT and at not in self._items:
             return None
         at += joined
@@ -237,7 +240,7 @@ class Denials:
         )
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list
-        return item_last, facts, joined
+        return item_last, facts, joined or slashed
 
     def _goes_on(self, first: int, last: int) -> bool:
         """True when the verb at `first` is still denied: "nor threatened", "pushed anybody"."""
@@ -246,8 +249,14 @@ class Denials:
         return not self._askers.isdisjoint(range(first + 1, self._tails.get(last + 1, last) + 1))
 
     def _past_tails(self, last: int) -> int:
-        while last + 1 in self._tails and self._tokens[last + 1].before < Break.SOFT:
-            last = self._tails[last + 1]
+        """Return the last word of a denial that ends at `last`, with its tails and the exceptions that do no harm."""
+        while (after := last + 1) < len(self._tokens):
+            if after in self._tails and self._tokens[after].before < Break.SOFT:
+                last = self._tails[after]
+            elif after in self._harmless and self._tokens[after].before is not Break.HARD:
+                last = self._harmless[after]
+            else:
+                break
         return last
 
     def _weigh(self, denial: Denial) -> None:

@@ -102,11 +102,11 @@ class Role(StrEnum):
     DENIAL = "denial"  # a whole denial: "nobody hurt"
     DENIAL_TAIL = "denial_tail"  # "seen": still part of the denial
     DENIABLE = "deniable"  # words of a core four rule: right after a head they are denied
-    UNDENIABLE = "undeniable"  # "he", "if", "with": words that begin with one are none of a head's before them
     NOMINAL_HEAD = "nominal_head"  # "no": a head that no verb follows, "he said no hit her" denies nothing
     FINITE = "finite"  # such a verb: "pushed"
     ANSWER = "answer"  # "none": denies the item right before it, or in the question before it
     ASKER = "asker"  # "anybody": what it asks may hold such a verb, "anybody pushed, no"
+    HARMLESS = "harmless"  # "just the lawsuit talk": an exception that leaves the denial whole
     RESERVE = "reserve"  # "had never", "ya no": a denial that begins inside one tells of another time
     LIMIT = "limit"  # "today", "by text": denies only so much
     EXCEPTION = "exception"  # "except", "but he", "yet": the denial is worth nothing
@@ -129,6 +129,7 @@ IN_ONE_BREATH: Final = frozenset(
         Role.DENIABLE,
         Role.NOMINAL_HEAD,
         Role.RESERVE,
+        Role.HARMLESS,
     }
 )
 """Phrases that take words back hold no comma: "no, screaming" is no "no screaming"."""
@@ -219,6 +220,8 @@ class Protocol:
     """Words that go on with a list of denied things: "or", "ni"."""
     disjoins: frozenset[str]
     """Those of them after which a verb is denied too: "never pushed or threatened"."""
+    undeniable: frozenset[str]
+    """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""
     lexicon: Lexicon
     owners: tuple[Owner, ...]
     """By the numbers that the lexicon answers with."""

@@ -109,7 +109,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     rules = _rules(top, phrases)
     signals = _signals(top["signals"], phrases)
     answers = _answers(top["answers"], rules)
-    joins, disjoins = _denials(top["denials"], phrases)
+    _denials(top["denials"], phrases)
     for name, role in (("figures", Role.FIGURE), ("ordinary", Role.ORDINARY), ("vocabulary", Role.VOCABULARY)):
         phrases.add_languages(top[name], Owner(role))
     for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
@@ -127,8 +127,9 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         questions=MappingProxyType(_questions(top["questions"])),
         limits=_limits(top["limits"]),
         group_places=frozenset(place.lower() for place in top["group_places"].texts()),
-        joins=joins,
-        disjoins=disjoins,
+        joins=_words(top["denials"], "joins"),
+        disjoins=_words(top["denials"], "disjoins"),
+        undeniable=_words(top["denials"], "undeniable"),
         lexicon=phrases.lexicon,
         owners=tuple(phrases.owners),
         document=document,
@@ -298,18 +299,18 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
     return tuple(found)
 
 
-def _denials(key: _Key, phrases: _Phrases) -> tuple[frozenset[str], frozenset[str]]:
+def _denials(key: _Key, phrases: _Phrases) -> None:
     fields = key.fields(
-        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "answers", "askers", "items", "whole", "tails", "reserves",
-        "limits", "exceptions", "doubts", "accused", "unknown",
+        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "answers", "askers", "items", "whole",
+        "tails", "harmless", "reserves", "limits", "exceptions", "doubts", "accused", "unknown",
     )  # fmt: skip
     plain = {
         "heads": Role.DENIAL_HEAD,
         "nominal_heads": Role.NOMINAL_HEAD,
         "finite": Role.FINITE,
-        "undeniable": Role.UNDENIABLE,
         "answers": Role.ANSWER,
         "askers": Role.ASKER,
+        "harmless": Role.HARMLESS,
         "reserves": Role.RESERVE,
         "tails": Role.DENIAL_TAIL,
         "limits": Role.LIMIT,
@@ -330,7 +331,10 @@ def _denials(key: _Key, phrases: _Phrases) -> tuple[frozenset[str], frozenset[st
             for language in _LANGUAGES:
                 if language in stated:
                     phrases.add(stated[language], Owner(role, facts=facts))
-    return frozenset(fields["joins"].texts()), frozenset(fields["disjoins"].texts())
+
+
+def _words(key: _Key, name: str) -> frozenset[str]:
+    return frozenset(word for text in key.mapping()[name].texts() for word in text.split())
 
 
 def _codes(key: _Key) -> dict[str, CodeEntry]:
