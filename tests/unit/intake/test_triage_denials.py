@@ -47,6 +47,7 @@ DENIED = [
     ("No threats, just the lawsuit talk.", {T}),
     ("Amenazas ninguna salvo la de irse con abogado.", {T}),
     ("Nobody hurt, just the bumper.", {I}),
+    ("No threats in any msg or call or in person.", {T}),
     ("Nadie sacó nada.", {W}),
     ("Ninguno de los dos trae armas.", {W}),
     ("Nunca se aventaron.", {V, I}),
@@ -83,6 +84,12 @@ GOVERNED = [
     "It wasn't a gun.",
     "Weapons? No threats yes.",
 ]
+LIMITED = [
+    "No threats towards him.",
+    "No threats in any text.",
+    "No threats the other day.",
+    "Neither one armed that RP can see.",
+]
 TOLD = [
     "He said no hit her twice.",
     "Said nothing hit him.",
@@ -113,7 +120,7 @@ def test_a_denial_in_any_wording_settles_its_facts(text: str, facts: set[str]) -
     assert not found(text)
 
 
-@pytest.mark.parametrize("text", GOVERNED)
+@pytest.mark.parametrize("text", [*GOVERNED, *LIMITED])
 def test_what_tells_of_another_time_or_leaves_something_open_settles_nothing(text: str) -> None:
     assert denied(text) == set()
 
