@@ -49,7 +49,13 @@ def minimal() -> dict[str, Any]:
         ],
         "denials": {
             "joins": ["or"],
+            "disjoins": ["or"],
+            "undeniable": ["he if"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},
+            **{
+                part: {"en": ["no"]}
+                for part in ("nominal_heads", "finite", "answers", "askers", "reserves", "harmless")
+            },
             **{part: copy.deepcopy(core) for part in ("items", "whole", "unknown")},
         },
         "figures": {},

@@ -67,7 +67,7 @@ class _Reader:
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
         self.found = Found(self.tokens, protocol)
-        self.denials = Denials(self.tokens, self.found, protocol.joins)
+        self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
         raised = {self.found.owner(match).name for match in self.found.of(Role.SIGNAL)}
         speaking = [

@@ -168,6 +168,21 @@ def _join(run: Sequence[Token]) -> Sequence[Token]:
     return spelled
 
 
+def questions(text: str, tokens: Sequence[Token]) -> frozenset[int]:
+    """Return the indexes of the words that stand in a question."""
+    if "?" not in text:
+        return frozenset()
+    asked: list[int] = []
+    first = 0
+    for at in range(1, len(tokens) + 1):
+        if at == len(tokens) or tokens[at].before is Break.HARD:
+            end = tokens[at].start if at < len(tokens) else len(text)
+            if "?" in text[tokens[at - 1].end : end]:
+                asked.extend(range(first, at))
+            first = at
+    return frozenset(asked)
+
+
 _REPEATED: Final = re.compile(r"(.)\1\1")
 _LEET: Final = str.maketrans("013457", "oieast")
 
