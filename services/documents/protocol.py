@@ -164,7 +164,8 @@ def _limits(protocol: Protocol) -> Iterable[str]:
     yield (
         "A sentence of the first words that too few ordinary phrases explain is shown. It makes the call a review where "
         "somebody in it holds, carries, fetches, gives, hides or announces something, or a body is near; what somebody "
-        "is quoted with always needs an explanation. A thing or a deed that no list names is a review by its own rule."
+        "is quoted with always needs an explanation, and so do all such sentences together when they are half of what "
+        "is told, or more. A thing or a deed that no list names is a review by its own rule."
     )
 
 

@@ -164,10 +164,20 @@ def test_only_the_text_of_a_call_type_is_read_for_its_modifiers() -> None:
 
 
 def test_a_sentence_that_nothing_explains_is_shown() -> None:
-    text = "They argue about parking. The moon was green over hills. No weapons."
-    shown = reading(text)
+    shown = reading("They argue about parking and rent again. The moon was green over hills. No weapons.")
     assert [words.quote for words in shown.unexplained_harmless] == ["The moon was green over hills"]
     assert shown.unexplained == ()
+
+
+def test_an_account_of_which_half_is_not_explained_is_not_understood() -> None:
+    half = reading(
+        "They argue about parking. The moon was green over hills. Clouds drift northward under bridges. No weapons."
+    )
+    assert [words.quote for words in half.unexplained] == [
+        "The moon was green over hills",
+        "Clouds drift northward under bridges",
+    ]
+    assert half.unexplained_harmless == ()
 
 
 @pytest.mark.parametrize(

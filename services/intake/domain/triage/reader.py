@@ -139,7 +139,8 @@ class _Reader:
     def _unexplained(self) -> tuple[list[Span], list[Span]]:
         """Return the sentences with fewer words that explain them than their length calls for.
 
-        First those that need an explanation, what is quoted always among them; then the others.
+        First those that need an explanation: what is held, fetched or announced, what is quoted, and all of them when
+        they are no less than half of what is told; then the others.
         """
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
@@ -148,20 +149,32 @@ class _Reader:
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
         telling = {match.first for match in self.found.of(Role.MUST_EXPLAIN) if not self.hidden.covers(match)}
 
-        def unexplained(span: Span, shortest: int, words_each: int) -> bool:
-            words = [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+        def told(span: Span) -> list[int]:
+            return [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+
+        def unexplained(span: Span, words: list[int], words_each: int) -> bool:
             explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
-            enough = explained * words_each >= len(words)
-            return len(words) >= shortest and not enough and speaking.isdisjoint(words)
+            return explained * words_each < len(words) and speaking.isdisjoint(words)
 
         grave: list[Span] = []
         harmless: list[Span] = []
+        balance = 0
         for span in self._sentences():
-            is_grave = not telling.isdisjoint(range(span.first, span.last + 1))
+            words = told(span)
+            if len(words) < limits.shortest_to_explain:
+                continue
+            is_grave = not telling.isdisjoint(words)
             words_each = limits.words_per_explained_deed if is_grave else limits.words_per_explanation
-            if unexplained(span, limits.shortest_to_explain, words_each):
+            strange = unexplained(span, words, words_each)
+            if strange:
                 (grave if is_grave else harmless).append(span)
-        grave.extend(span for span in self._said() if unexplained(span, _SHORTEST_SAID, limits.words_per_explanation))
+            balance += -len(words) if strange else len(words)
+        if balance <= 0:
+            grave, harmless = sorted([*grave, *harmless]), []
+        for span in self._said():
+            words = told(span)
+            if len(words) >= _SHORTEST_SAID and unexplained(span, words, limits.words_per_explanation):
+                grave.append(span)
         return grave, harmless
 
     def _said(self) -> Iterator[Span]:
