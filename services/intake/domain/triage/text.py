@@ -73,7 +73,8 @@ def _plain_words(text: str, folded: str) -> list[Token]:
         start, beyond = found.span()
         if tokens:
             between = text[end:start]
-            gap = Break.NONE if between == " " else _break_between(between, length, followed=True)
+            digit = folded[start].isdigit()
+            gap = Break.NONE if between == " " else _break_between(between, length, before_digit=digit)
         word, end = found.group(), beyond
         if "'" in word:
             word = word.replace("'", "")
@@ -83,10 +84,11 @@ def _plain_words(text: str, folded: str) -> list[Token]:
 
 
 @lru_cache(maxsize=4096)
-def _break_between(gap: str, length: int, *, followed: bool) -> Break:
+def _break_between(gap: str, length: int, *, before_digit: bool) -> Break:
     """Return what the characters between a word of `length` letters and the next one break."""
+    last = len(gap) - 1
     breaks = [
-        _break_of(character, 0 if at else length, before_letter=followed and at == len(gap) - 1)
+        _break_of(character, 0 if at else length, before_letter=at == last, before_digit=before_digit and at == last)
         for at, character in enumerate(gap)
     ]
     return max(breaks, default=Break.NONE)
@@ -103,6 +105,7 @@ def _any_words(text: str) -> list[Token]:
 
     for index, (at, character, folded) in enumerate(seen):
         before_letter = index + 1 < len(seen) and seen[index + 1][2].isalnum()
+        before_digit = before_letter and seen[index + 1][2].isdigit()
         if character in _PICTURES:
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
@@ -113,7 +116,7 @@ def _any_words(text: str) -> list[Token]:
             word.append(folded)
             end = at + 1
         elif not (character in _APOSTROPHES and word and before_letter):  # "isn't" is read "isnt"
-            here = _break_of(character, len(word), before_letter=before_letter)
+            here = _break_of(character, len(word), before_letter=before_letter, before_digit=before_digit)
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
@@ -123,8 +126,10 @@ def _any_words(text: str) -> list[Token]:
     return tokens
 
 
-def _break_of(character: str, length: int, *, before_letter: bool) -> Break:
+def _break_of(character: str, length: int, *, before_letter: bool, before_digit: bool) -> Break:
     """Return what `character` breaks, after a word of `length` letters."""
+    if character == "." and not length and before_digit:
+        return Break.NONE  # "la .38"
     if character == "/" and length == 1:
         return Break.NONE  # "w/ a bat", "r/o"
     if character in _HARD:
