@@ -23,7 +23,6 @@ _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
-_TITLES: Final = frozenset({"mr", "mrs", "ms", "sra", "srta"})
 """A full stop after one of these ends no sentence: "Mrs. Blade"."""
 _SHORTEST_SPELLED_OUT: Final = 4
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
@@ -75,9 +74,8 @@ def _plain_words(text: str, folded: str) -> list[Token]:
         start, beyond = found.span()
         if tokens:
             between = text[end:start]
-            gap = Break.NONE if between == " " else _break_between(between, length, followed=True)
-            if between == ". " and tokens[-1].word in _TITLES:
-                gap = Break.NONE
+            digit = folded[start].isdigit()
+            gap = Break.NONE if between == " " else _break_between(between, length, before_digit=digit)
         word, end = found.group(), beyond
         if "'" in word:
             word = word.replace("'", "")
@@ -87,10 +85,11 @@ def _plain_words(text: str, folded: str) -> list[Token]:
 
 
 @lru_cache(maxsize=4096)
-def _break_between(gap: str, length: int, *, followed: bool) -> Break:
+def _break_between(gap: str, length: int, *, before_digit: bool) -> Break:
     """Return what the characters between a word of `length` letters and the next one break."""
+    last = len(gap) - 1
     breaks = [
-        _break_of(character, 0 if at else length, before_letter=followed and at == len(gap) - 1)
+        _break_of(character, 0 if at else length, before_letter=at == last, before_digit=before_digit and at == last)
         for at, character in enumerate(gap)
     ]
     return max(breaks, default=Break.NONE)
@@ -107,6 +106,7 @@ def _any_words(text: str) -> list[Token]:
 
     for index, (at, character, folded) in enumerate(seen):
         before_letter = index + 1 < len(seen) and seen[index + 1][2].isalnum()
+        before_digit = before_letter and seen[index + 1][2].isdigit()
         if character in _PICTURES:
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
@@ -117,9 +117,7 @@ def _any_words(text: str) -> list[Token]:
             word.append(folded)
             end = at + 1
         elif not (character in _APOSTROPHES and word and before_letter):  # "isn't" is read "isnt"
-            here = _break_of(character, len(word), before_letter=before_letter)
-            if character == "." and "".join(word) in _TITLES:
-                here = Break.NONE
+            here = _break_of(character, len(word), before_letter=before_letter, before_digit=before_digit)
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
@@ -129,8 +127,10 @@ def _any_words(text: str) -> list[Token]:
     return tokens
 
 
-def _break_of(character: str, length: int, *, before_letter: bool) -> Break:
+def _break_of(character: str, length: int, *, before_letter: bool, before_digit: bool) -> Break:
     """Return what `character` breaks, after a word of `length` letters."""
+    if character == "." and not length and before_digit:
+        return Break.NONE  # "la .38"
     if character == "/" and length == 1:
         return Break.NONE  # "w/ a bat", "r/o"
     if character in _HARD:
