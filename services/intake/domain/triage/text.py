@@ -23,7 +23,6 @@ _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
-"""A full stop after one of these ends no sentence: "Mrs. Blade"."""
 _SHORTEST_SPELLED_OUT: Final = 4
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
