@@ -15,7 +15,7 @@ import httpx2
 
 from services.processes import die_with_parent
 
-READY_WITHIN_S: Final = 40.0
+READY_WITHIN_S: Final = 90.0
 STOP_WITHIN_S: Final = 2.0
 """A service is safe to kill at any instant, so nobody waits long for it."""
 _POLL_S: Final = 0.03

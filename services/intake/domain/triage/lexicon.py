@@ -64,6 +64,7 @@ class Lexicon:
         self._root = Node()
         self._walks = Walks(self._root)
         self._symbols: dict[frozenset[str], int] = {}
+        self._by_part: dict[str, int] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
         self._longest_prefix = 0
@@ -118,6 +119,13 @@ class Lexicon:
         return extended + ends if optional else extended
 
     def _symbol(self, part: str, phrase: str) -> int:
+        """Return the symbol of the words that `part` stands for; most parts come many times."""
+        symbol = self._by_part.get(part)
+        if symbol is None:
+            symbol = self._by_part[part] = self._new_symbol(part, phrase)
+        return symbol
+
+    def _new_symbol(self, part: str, phrase: str) -> int:
         words: set[str] = set()
         for word in part.split("|"):
             words.update(self._words_of(word, phrase))
