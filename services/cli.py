@@ -165,7 +165,7 @@ def bench_matching(
 ) -> None:
     """Play a synthetic city under the matching rule and two simpler ones, and say whether the promised figures hold.
 
-    Exit 1 if one does not. All seeds of all loads take the better part of an hour on one core; `--seeds 1-3` a few minutes.
+    Exit 1 if one does not. All seeds of all loads take about 25 minutes on one core; `--seeds 1-3` a few minutes.
     """
     try:
         from services.bench.matching.command import Asked, run

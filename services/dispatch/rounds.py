@@ -161,7 +161,7 @@ def _kept_for(hold: Mapping[str, Any] | None) -> str | None:
 def as_kept(plan: Plan, hold: Hold, now: datetime) -> dict[str, Any]:
     """Return a HOLD as it is stored: for whom the call is kept since when, in words."""
     row, column = plan.place_of(hold.incident_id, hold.team.id)
-    words = explanation.hold_words(plan.board, row, column)
+    words = explanation.hold_words(plan.board, row, column, plan.sent)
     return {"team_id": str(hold.team.id), "team_name": hold.team.name, "words": words, "at": now.isoformat()}
 
 
@@ -172,7 +172,8 @@ def explained(plan: Plan, choice: Choice, policy: Policy, now: datetime) -> dict
     found = explanation.explain(board, row, column, policy.explained)
     considered = [plain(one) for one in explanation.in_full(board, row, found)]
     travel = {"source": board.times_from, "fallback": board.fallback}
-    return {"by": "matching", "at": now, "considered": considered, "travel": travel}
+    first = explanation.first_words(board, row) or None
+    return {"by": "matching", "at": now, "considered": considered, "travel": travel, "first": first}
 
 
 def plain(one: Considered) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class People:
         self.corner = corner
         self.dice = dice
         self.did: Counter[str] = Counter()
+        self.has_declined = False
 
     async def call(self) -> str:
         """Report one call and see it to its end; its final status."""
@@ -49,11 +50,16 @@ class People:
         crews = [asyncio.create_task(self._crew(tablet, call)) for tablet in self.corner.tablets]
         surprise = asyncio.create_task(self._surprise(call))
         try:
-            return await self._until_final(call)
+            end = await self._until_final(call)
+        except BaseException:
+            for crew in crews:
+                crew.cancel()
+            raise
         finally:
             surprise.cancel()
             await asyncio.gather(surprise, return_exceptions=True)
-            await asyncio.gather(*crews)
+        await asyncio.gather(*crews)
+        return end
 
     async def _insist(self, method: str, path: str, body: Body | None = None) -> Reply:
         return await self.corner.cad.wire.insist(
@@ -118,6 +124,9 @@ class People:
             "withdrawing": ["acknowledge_recall", "clear"],
         }
         action = self.dice.choice(choices[item["status"]])
+        if action == "decline" and self.has_declined:
+            action = "accept"  # a call that both crews refuse waits for others until its deadline: longer than a storm
+        self.has_declined |= action == "decline"
         needs = {"clear": {"outcome": "calmed"}, "decline": {"reason": "busy"}, "escalate": {"needs": "police"}}
         if item["status"] == "withdrawing":
             needs["clear"] = {}

@@ -180,7 +180,8 @@ class AssignmentDetail(Answer):
     expected_clear_at: Time | None
     recall: RecallView | None
     choice: dict[str, Any] = Field(
-        description="The teams considered, with rank and cost parts or the rule that excluded them."
+        description="The teams considered, with rank and cost parts or the rule that excluded them; `first` says why the call went "
+        "before others, where it did."
     )
     history: list[AssignmentEvent]
 
@@ -336,9 +337,7 @@ class CandidateView(Answer):
         description="`position`, `base`, `scene` (where its work ends) or the routing server that gave the time."
     )
     free_in_s: int | None = Field(description="Of a team that has work: in how many seconds it should be clear.")
-    cost: int | None = Field(
-        description="The sum of the parts and of the call's age and urgency. The least sum over all calls decides, not of one."
-    )
+    cost: int | None = Field(description="The sum of the parts. The least sum over all calls decides, not of one.")
     parts: dict[str, int] | None = Field(description="What the cost is made of, in seconds.")
 
 

@@ -144,12 +144,12 @@ def candidates(plan: Plan, incident_id: UUID, as_of: datetime) -> schemas.Candid
     why = explanation.explain(board, row, column, len(board.teams))
     items = [candidate(one) for one in explanation.in_full(board, row, why)]
     if found is None or column is None:
-        words = "No team can be sent, and none is worth waiting for."
+        words = explanation.nobody_words(board, row, plan.sent)
         return schemas.Candidates(as_of=as_of, decision="nobody", team_id=None, words=words, items=items)
     if isinstance(found, Hold):
-        words = explanation.hold_words(board, row, column)
+        words = explanation.hold_words(board, row, column, plan.sent)
         return schemas.Candidates(as_of=as_of, decision="hold", team_id=found.team.id, words=words, items=items)
-    words = f"{found.team.name}: {items[0].words}"
+    words = " ".join(filter(None, (f"{found.team.name}: {items[0].words}", explanation.first_words(board, row))))
     return schemas.Candidates(as_of=as_of, decision="send", team_id=found.team.id, words=words, items=items)
 
 

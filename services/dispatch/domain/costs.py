@@ -45,7 +45,11 @@ class Board:
     spare_cost: Seconds
     provider_cost: Seconds
     fixed_cost: Seconds
-    """Of each call, whoever goes: its age and its urgency. It decides who is left over when teams are few."""
+    """Of each call, whoever goes: its age, its urgency and its deadline. It decides who is left over when teams are few."""
+    deadline_cost: Seconds
+    """The part of the fixed cost that the call's deadline makes."""
+    left_s: tuple[int | None, ...]
+    """Of each call that goes first because its time to be assigned runs out: how much is left; None of all others."""
     cost: Seconds
     price: Seconds
     """The cost, or FORBIDDEN where a rule forbids the pair."""
@@ -94,7 +98,9 @@ def board(
         "provider_cost": _provider(calls, teams, policy),
     }
     ages = np.array([(now - call.since).total_seconds() for call in calls], dtype=np.float64)
-    fixed = _whole(-weights * ages - np.array([_bonus_s(call, policy, now) for call in calls], dtype=np.float64), 1.0)
+    urgent = np.array([call.priority == URGENT for call in calls]) * policy.urgent_bonus.total_seconds()
+    deadline = _whole(np.array([_deadline_s(call, policy, now) for call in calls], dtype=np.float64), -1.0)
+    fixed = _whole(-weights * ages - urgent, 1.0) + deadline
     cost = parts["waiting_cost"] + fixed[:, None]
     for name, part in parts.items():
         if name != "waiting_cost" and any(part.strides):  # else it is a zero for every pair
@@ -102,7 +108,8 @@ def board(
     price = np.where(codes == masks.FREE_TO_GO, cost, FORBIDDEN)
     return Board(
         calls=calls, teams=teams, codes=codes, drive_s=drives, routed=routed, starts=starts, free_s=free_s, fixed_cost=fixed,
-        cost=cost, price=price, times_from=times.source if times else "estimate", fallback=times.fallback if times else None, **parts,
+        deadline_cost=deadline, left_s=tuple(_left_s(call, policy, now) for call in calls), cost=cost, price=price,
+        times_from=times.source if times else "estimate", fallback=times.fallback if times else None, **parts,
     )  # fmt: skip
 
 
@@ -125,12 +132,24 @@ def _weight(call: Waiting, policy: Policy) -> float:
     return weight * policy.equity.get(call.neighborhood or "", 1.0)
 
 
-def _bonus_s(call: Waiting, policy: Policy, now: datetime) -> float:
-    urgent = policy.urgent_bonus.total_seconds() if call.priority == URGENT else 0.0
+def _used(call: Waiting, now: datetime) -> float:
+    """Return how much of its time to be assigned a call has used up, 0 to 1; 0 where there is no deadline."""
     if call.assign_by is None or call.assign_by <= call.since:
-        return urgent
-    used = min((now - call.since) / (call.assign_by - call.since), 1.0)
-    return urgent + policy.deadline_bonus.total_seconds() * max(0.0, 2 * used - 1)
+        return 0.0
+    return min((now - call.since) / (call.assign_by - call.since), 1.0)
+
+
+def _deadline_s(call: Waiting, policy: Policy, now: datetime) -> float:
+    first = policy.first_bonus.total_seconds() if _left_s(call, policy, now) is not None else 0.0
+    return first + policy.deadline_bonus.total_seconds() * max(0.0, 2 * _used(call, now) - 1)
+
+
+def _left_s(call: Waiting, policy: Policy, now: datetime) -> int | None:
+    """Return how much of its time to be assigned is left to a call that goes first for that; None if it does not."""
+    share = policy.first_share.get(call.priority)
+    if share is None or call.assign_by is None or _used(call, now) < share:
+        return None
+    return max(0, round((call.assign_by - now).total_seconds()))
 
 
 def _spare_urgent_calls(

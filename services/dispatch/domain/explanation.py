@@ -87,8 +87,8 @@ def in_full(board: Board, row: int, explanation: Explanation) -> tuple[Considere
     return (*explanation.ranked, *excluded)
 
 
-def hold_words(board: Board, row: int, column: int) -> str:
-    """Return a HOLD as a dispatcher says it."""
+def hold_words(board: Board, row: int, column: int, sent: Sequence[tuple[int, int]] = ()) -> str:
+    """Return a HOLD as a dispatcher says it; `sent` are the rows and columns of the round's choices."""
     team = board.teams[column]
     said = "says it will be" if team.busy is not None and team.busy.said_by == "crew" else "should be"
     kept = f"{team.name} {said} clear in {_minutes(board.free_s[column])} min, {_away(board.drive_s[row, column])}"
@@ -96,7 +96,33 @@ def hold_words(board: Board, row: int, column: int) -> str:
     if not free.size:
         return f"{kept}; no free team can go."
     best = free[np.argmin(board.waiting_cost[row, free])]
-    return f"{kept}; best free team is {_away(board.drive_s[row, best])}."
+    said = f"{kept}; best free team is {_away(board.drive_s[row, best])}."
+    return " ".join(filter(None, (said, _yields_words(board, row, sent))))
+
+
+def nobody_words(board: Board, row: int, sent: Sequence[tuple[int, int]]) -> str:
+    """Return why a call gets no team in this round, as a dispatcher says it."""
+    return _yields_words(board, row, sent) or "No team can be sent, and none is worth waiting for."
+
+
+def first_words(board: Board, row: int) -> str:
+    """Return why a call goes before the others; nothing if it does not."""
+    left_s = board.left_s[row]
+    return "" if left_s is None else f"This call goes first: {_minutes(left_s)} min are left to find it a team."
+
+
+def _yields_words(board: Board, row: int, sent: Sequence[tuple[int, int]]) -> str:
+    """Return which team that could go here goes to a call that goes first; nothing if none does."""
+    if board.left_s[row] is not None:
+        return ""
+    lost = [
+        pair for pair in sent if board.left_s[pair[0]] is not None and board.codes[row, pair[1]] == masks.FREE_TO_GO
+    ]
+    if not lost:
+        return ""
+    other, column = min(lost, key=lambda pair: int(board.cost[row, pair[1]]))
+    left = _minutes(board.left_s[other] or 0)
+    return f"{board.teams[column].name} goes first to another call: {left} min are left to find that one a team."
 
 
 def _cheapest(price: costs.Seconds, most: int) -> list[list[int]]:
@@ -125,21 +151,24 @@ def _ranked(board: Board, rows: Sequence[int], best: Sequence[Sequence[int]]) ->
     flat = np.array([column for columns in best for column in columns], dtype=np.intp)
     tables = (board.cost, board.drive_s, board.routed, *board.parts)
     numbers = zip(*(table[flat_rows, flat].tolist() for table in tables), strict=True)
-    free_s, fixed = board.free_s.tolist(), board.fixed_cost[rows].tolist()
-    for row, columns, of_call in zip(rows, best, fixed, strict=True):
+    free_s = board.free_s.tolist()
+    lasting = zip(
+        (board.fixed_cost - board.deadline_cost)[rows].tolist(), board.deadline_cost[rows].tolist(), strict=True
+    )
+    for row, columns, of_call in zip(rows, best, lasting, strict=True):
         call = board.calls[row]
         of_row = zip(columns, itertools.islice(numbers, len(columns)), strict=True)
         yield tuple(
-            _one(board, call, column, rank, (free_s[column], of_call), found)
+            _one(board, call, column, rank, (free_s[column], *of_call), found)
             for rank, (column, found) in enumerate(of_row, start=1)
         )
 
 
 def _one(
-    board: Board, call: Waiting, column: int, rank: int, lasting: tuple[float, int], numbers: tuple[Any, ...]
+    board: Board, call: Waiting, column: int, rank: int, lasting: tuple[float, int, int], numbers: tuple[Any, ...]
 ) -> Considered:  # fmt: skip
     team, start = board.teams[column], board.starts[column]
-    free_s, fixed = lasting
+    free_s, age_and_urgency, deadline = lasting
     cost, drive_s, routed, waiting, driving, preference, language, place, spare, provider = numbers
     return Considered(
         team.id,
@@ -160,7 +189,8 @@ def _one(
             "place": place,
             "spare": spare,
             "provider": provider,
-            "age_and_urgency": fixed,
+            "age_and_urgency": age_and_urgency,
+            "deadline": deadline,
         },
     )
 

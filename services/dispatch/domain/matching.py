@@ -52,6 +52,8 @@ class Plan:
     holds: tuple[Hold, ...]
     unmatched: tuple[Unmatched, ...]
     board: Board = field(compare=False, repr=False)
+    sent: tuple[tuple[int, int], ...] = field(compare=False, repr=False)
+    """The choices as rows and columns of the board."""
 
     def place_of(self, incident_id: UUID, team_id: UUID) -> tuple[int, int]:
         """Return the row and the column of the board where a call and a team meet."""
@@ -76,7 +78,8 @@ def decide(
             holds.append(Hold(call.id, board.teams[column]))
         else:
             choices.append(Choice(call.id, board.teams[column]))
-    return Plan(tuple(choices), tuple(holds), tuple(unmatched), board)
+    sent = tuple((row, column) for row, column in chosen.items() if board.free_s[column] <= 0)
+    return Plan(tuple(choices), tuple(holds), tuple(unmatched), board, sent)
 
 
 def solve(board: Board) -> dict[int, int]:

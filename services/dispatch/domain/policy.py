@@ -34,6 +34,11 @@ class Policy:
     deadline_bonus: timedelta = timedelta(minutes=120)
     """How much sooner a call is served that is about to be returned: nothing in the first half of its time to be assigned, then more
     and more."""
+    first_share: Mapping[int, float] = field(default_factory=lambda: MappingProxyType({1: 0.25}))
+    """A call that has used up so much of its time to be assigned goes before every call that does not, by priority: at priority 1 from
+    when a supervisor is alerted that it waits."""
+    first_bonus: timedelta = timedelta(days=7)
+    """What that takes off its cost: more than any two calls differ by otherwise."""
     later_choice: timedelta = timedelta(minutes=15)
     """For each discipline that the plan would rather send than the one that goes."""
     language_missing: timedelta = timedelta(minutes=5)

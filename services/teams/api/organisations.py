@@ -11,7 +11,7 @@ from services.teams.api.bodies import ProviderChange, ProviderRequest, TeamChang
 from services.teams.api.deps import ProviderIdPath, TeamIdPath, neighborhoods, scope_of, single, together
 from services.teams.api.views import ProviderView, TeamView, provider_view, team_view
 from services.teams.commands import organisations as commands
-from services.teams.commands.catchments import check_catchment, check_change_of_catchment
+from services.teams.commands.catchments import check_changed_neighborhoods, check_neighborhoods, named_by
 from shared import edge
 from shared.auth import Caller, Role, allow
 from shared.db import Database, Unit
@@ -36,6 +36,11 @@ def _values(body: BaseModel) -> dict[str, Any]:
         values |= {"base_lat_deg": base["lat_deg"], "base_lon_deg": base["lon_deg"]}
     with_times = {"do_not_send", "members"} & values.keys()
     return values | body.model_dump(mode="json", include=with_times)
+
+
+def _named(body: TeamRequest | TeamChange) -> dict[str, str]:
+    """Return the neighborhoods that the body names, by pointer."""
+    return named_by(body.catchment or {}, (rule.model_dump() for rule in body.do_not_send or ()))
 
 
 def _after(text: str | None) -> tuple[str, UUID] | None:
@@ -103,10 +108,10 @@ async def retire_provider(request: Request, provider_id: ProviderIdPath, caller:
 async def add_team(request: Request, body: TeamRequest, caller: Writer, once: OnceOnly) -> TeamView:
     """Add a team. It is offerable once it has shifts and its crew is on duty.
 
-    Intake is asked whether the neighborhoods of its catchment exist (422: one does not, or none are loaded yet; 503: no answer).
+    Intake is asked whether the neighborhoods that it names exist (422: one does not, or none are loaded yet; 503: no answer).
     """
     if not await once.answered():  # what was added then is there, whatever intake's map has become
-        await check_catchment(neighborhoods(request), body.catchment)
+        await check_neighborhoods(neighborhoods(request), _named(body))
 
     async def work(unit: Unit) -> TeamView:
         return team_view(await commands.add_team(unit, scope_of(request, caller), _values(body)))
@@ -154,14 +159,12 @@ async def read_team(
 async def change_team(request: Request, team_id: TeamIdPath, body: TeamChange, caller: Writer) -> TeamView:
     """Change what is given. A team with live work cannot be retired, nor a member who is on duty leave the roster.
 
-    Intake is asked whether the neighborhoods exist that the catchment did not name before (422: one does not; 503: no answer).
+    Intake is asked whether the neighborhoods exist that the team did not name before (422: one does not; 503: no answer).
     """
     scope = scope_of(request, caller)
-    if body.catchment is not None:
+    if named := _named(body):
         db: Database = request.app.state.db
-        await check_change_of_catchment(
-            db, neighborhoods(request), scope, team_id, body.catchment, version=body.version
-        )
+        await check_changed_neighborhoods(db, neighborhoods(request), scope, team_id, named, version=body.version)
     async with together(request) as unit:
         team = await commands.change_team(unit, scope, team_id, _values(body), version=body.version)
         return team_view(team)

@@ -1,13 +1,14 @@
-"""Whether the neighborhoods that a catchment names exist: intake owns the map, so intake is asked, before anything is locked or written.
+"""Whether the neighborhoods that a team names (its catchment, its do-not-send rules) exist: intake owns the map, so intake is asked first.
 
 Only slugs that are new to the team are asked about: one that has left the map since must not stand in the way of another change.
-No offer waits for this: dispatch compares slugs, so a neighborhood that is gone is one from which no call comes.
+No offer waits for this: dispatch compares slugs, so a neighborhood that is gone is one from which no call comes. But a rule that was
+misspelled would never hold, and nobody would see it.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from services.teams import queries
@@ -21,14 +22,14 @@ _KEPT_FOR_S: Final = 60.0
 
 
 class UnknownNeighborhoods(Invalid):
-    """A catchment names neighborhoods that the map in force does not have; `errors` has each."""
+    """A team is to name neighborhoods that the map in force does not have; `errors` has each."""
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         Refusal.__init__(self, f"Cannot be accepted: {', '.join(e['pointer'] for e in errors[:3])}.", errors=errors)
 
 
 class MapSilent(Unavailable):
-    """Whether a catchment's neighborhoods exist cannot be told now, so the team is not written."""
+    """Whether a team's neighborhoods exist cannot be told now, so the team is not written."""
 
 
 class Neighborhoods:
@@ -54,48 +55,59 @@ class Neighborhoods:
         return self._slugs
 
 
-async def check_catchment(neighborhoods: Neighborhoods, named: Iterable[str]) -> None:
-    """Raise UnknownNeighborhoods if a slug is on no map, MapSilent if intake does not say."""
-    slugs = dict.fromkeys(named)
-    if not slugs:
+def named_by(catchment: Iterable[str], do_not_send: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return every neighborhood that a team's body names, by the JSON pointer of where."""
+    rules = ((place, rule.get("neighborhood")) for place, rule in enumerate(do_not_send))
+    return {f"/catchment/{slug}": slug for slug in catchment} | {
+        f"/do_not_send/{place}/neighborhood": slug for place, slug in rules if slug is not None
+    }
+
+
+async def check_neighborhoods(neighborhoods: Neighborhoods, named: Mapping[str, str]) -> None:
+    """Raise UnknownNeighborhoods if a slug, by its pointer, is on no map, MapSilent if intake does not say."""
+    if not named:
         return
+    slugs = frozenset(named.values())
     try:
-        known = await neighborhoods.with_all_of(slugs.keys())
+        known = await neighborhoods.with_all_of(slugs)
     except PeerSilentError as error:
         raise MapSilent(
-            "Intake does not answer, so nobody can tell whether the neighborhoods of the catchment exist. Nothing was written: "
+            "Intake does not answer, so nobody can tell whether the neighborhoods that the team names exist. Nothing was written: "
             "send the same again once intake answers. What adds no neighborhood can be changed meanwhile.",
             retry_after_s=5,
         ) from error
     if not known:
         raise Invalid(
             "Intake has no neighborhoods yet. Load them first: `commonground import-neighborhoods` (docs/operations.md).",
-            pointer="/catchment",
+            pointer="/" + next(iter(named)).split("/")[1],
         )
+    guesses = {fault.slug: fault.nearest for fault in unknown(dict.fromkeys(named.values()), known)}
     if errors := [
         {
-            "pointer": f"/catchment/{slug}",
-            "detail": "There is no such neighborhood." + (f" Did you mean {nearest}?" if nearest else ""),
+            "pointer": pointer,
+            "detail": "There is no such neighborhood." + (f" Did you mean {guesses[slug]}?" if guesses[slug] else ""),
         }
-        for slug, nearest in unknown(slugs, known)
+        for pointer, slug in named.items()
+        if slug in guesses
     ]:
         raise UnknownNeighborhoods(errors)
 
 
-async def check_change_of_catchment(
+async def check_changed_neighborhoods(
     db: Database,
     neighborhoods: Neighborhoods,
     scope: Scope,
     team_id: UUID,
-    named: Iterable[str],
+    named: Mapping[str, str],
     *,
     version: int | None,
 ) -> None:
-    """Check the slugs that a change would add to the team's catchment. Raises as `check_catchment` does, and NotFound.
+    """Check the slugs that a change would add to those that the team names. Raises as `check_neighborhoods` does, and NotFound.
 
     A change of a version that is not the current one passes: the change itself refuses it.
     """
     async with db.autocommit() as unit:
         team = await queries.find_team(unit.conn, scope, team_id)
     if version in {None, team.profile["version"]}:
-        await check_catchment(neighborhoods, (slug for slug in named if slug not in team.profile["catchment"]))
+        there = set(named_by(team.profile["catchment"], team.profile["do_not_send"]).values())
+        await check_neighborhoods(neighborhoods, {at: slug for at, slug in named.items() if slug not in there})

@@ -1,4 +1,4 @@
-"""Whether a catchment names neighborhoods that there are."""
+"""Whether a team names neighborhoods that there are."""
 
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet

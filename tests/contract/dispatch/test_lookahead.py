@@ -1,5 +1,6 @@
 """A call that is kept for a team which is about to be free: what the queue says, and how it ends."""
 
+from datetime import timedelta
 from typing import Any
 
 from tests.contract.dispatch import fakes
@@ -51,6 +52,7 @@ async def test_a_call_is_kept_for_a_team_that_is_soon_free_and_goes_to_it(world:
         "spare",
         "provider",
         "age_and_urgency",
+        "deadline",
     }
     assert await world.tablet(far) == []
     assert (await world.act(near, working, "clear", outcome="calmed")).status_code == 200
@@ -104,3 +106,23 @@ async def test_the_providers_of_the_neighborhoods_plan_are_asked_first(world: Wo
     considered = (await world.get(f"/v1/assignments/{offer['id']}")).json()["choice"]["considered"]
     assert [(one["team_name"], one["parts"]["provider"]) for one in considered] == [("Theirs", 0), ("Near", 300)]
     assert considered[1]["words"].endswith("not of a provider that the neighborhood asks first.")
+
+
+async def test_why_a_call_went_before_the_others_is_kept_with_its_assignment(world: World) -> None:
+    """One team, and two calls that wait for it: an urgent one with a quarter of its time gone, and one that is nearly returned."""
+    team = fakes.a_team("Only")
+    urgent = await world.wish(facts=fakes.facts(decision=fakes.decision(priority=1)))
+    other = await world.wish()
+    async with world.app.state.db.transaction() as unit:
+        for call, waited, left in ((urgent, 6, 14), (other, 50, 10)):
+            await unit.conn.exec_driver_sql(
+                f"UPDATE dispatch.incident SET created_at = created_at - interval '{waited} min', "
+                f"facts = jsonb_set(facts, '{{assign_by}}', to_jsonb((dispatch.clock() + interval '{left} min')::text)) "
+                f"WHERE id = '{call}'"
+            )
+    world.teams.items = [team]
+    offer = await world.offered(team)
+    assert offer["incident_id"] == urgent
+    choice = (await world.get(f"/v1/assignments/{offer['id']}")).json()["choice"]
+    assert choice["first"].startswith("This call goes first: ")
+    assert choice["considered"][0]["parts"]["deadline"] <= -timedelta(days=7).total_seconds()

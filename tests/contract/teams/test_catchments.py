@@ -46,6 +46,23 @@ async def test_a_change_of_the_catchment_is_checked_and_a_refused_one_changes_no
     assert (changed.status_code, changed.json()["catchment"]) == (200, {"venice": "home"})
 
 
+async def test_a_do_not_send_rule_for_a_misspelled_neighborhood_is_refused_for_it_would_never_hold(api: Api) -> None:
+    rules = [
+        {"address_key": "k", "reason": "kin"},
+        {"neighborhood": "venise", "reason": "The crew's cousins live there."},
+    ]
+    refused = await api("POST", "/v1/teams", json=team_body(await api.provider(), do_not_send=rules))
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"pointer": "/do_not_send/1/neighborhood", "detail": "There is no such neighborhood. Did you mean venice?"}
+    ]
+    team_id = await api.new_team()
+    changed = await api("PATCH", f"/v1/teams/{team_id}", json={"do_not_send": rules})
+    assert changed.json()["errors"][0]["pointer"] == "/do_not_send/1/neighborhood"
+    rules[1]["neighborhood"] = "venice"
+    await api.ok("PATCH", f"/v1/teams/{team_id}", json={"do_not_send": rules})
+
+
 async def test_without_an_answer_from_intake_nothing_is_written_and_it_says_what_to_do(
     api: Api, intake: FakeIntake
 ) -> None:

@@ -190,7 +190,7 @@ def test_the_tables_say_what_the_formula_says_of_each_pair(both: tuple[list[Wait
             assert rule == excluded.get(team.id) or (rule is None and excluded[team.id].startswith("hold_"))
             if team.id in ranked:
                 parts = dict(ranked[team.id].parts or {})
-                fixed = parts.pop("age_and_urgency")
+                fixed = parts.pop("age_and_urgency") + parts.pop("deadline")
                 assert parts == plain_parts(call, team, everybody, Policy())
                 assert ranked[team.id].cost == sum(parts.values()) + fixed
         assert [one.cost for one in of_call.ranked] == sorted(one.cost or 0 for one in of_call.ranked)

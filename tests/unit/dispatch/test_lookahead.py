@@ -136,6 +136,63 @@ def test_a_call_that_is_about_to_be_returned_is_served_before_one_that_is_not() 
     ) == {100: 1}
 
 
+def an_urgent_call(n: int, waited: float, within: float | None = 20) -> Waiting:
+    since = NOW - minutes(waited)
+    return call(n, priority=1, since=since, assign_by=None if within is None else since + minutes(within))
+
+
+def about_to_be_returned(n: int = 101) -> Waiting:
+    return call(n, since=NOW - minutes(58), assign_by=NOW + minutes(2))
+
+
+@pytest.mark.parametrize(("waited", "first"), [(4.9, 101), (5, 100), (19, 100)])
+def test_an_urgent_call_that_has_used_up_a_quarter_of_its_time_goes_before_every_other(
+    waited: float, first: int
+) -> None:
+    assert chosen(decided([an_urgent_call(100, waited), about_to_be_returned()], [team(1)])) == {first: 1}
+
+
+def test_whoever_goes_first_is_still_sent_the_team_that_costs_least_for_all() -> None:
+    """Being first decides who is left over, not which team goes: the far call gets the far team."""
+    far = replace(an_urgent_call(100, 6), place=FAR)
+    assert chosen(decided([far, about_to_be_returned()], [team(1), team(2, base=FAR)])) == {100: 2, 101: 1}
+
+
+def test_of_two_calls_that_go_first_the_one_with_less_time_left_goes() -> None:
+    assert chosen(decided([an_urgent_call(100, 12), an_urgent_call(101, 15)], [team(1)])) == {101: 1}
+
+
+def test_without_a_deadline_no_call_goes_first() -> None:
+    rounds = [an_urgent_call(100, 50, within=None), call(101, since=NOW - minutes(230))]
+    plan = decided(rounds, [team(1)])
+    assert chosen(plan) == {101: 1}, "its age alone outweighs the urgency of the other"
+    assert plan.board.left_s == (None, None)
+    never = replace(POLICY, first_share={})
+    assert (decided(rounds, [team(1)], never).board.cost == plan.board.cost).all()
+
+
+def test_who_goes_first_and_who_waits_for_it_are_told_why() -> None:
+    plan = decided([an_urgent_call(100, 6), about_to_be_returned()], [team(1)])
+    assert explanation.first_words(plan.board, 0) == "This call goes first: 14 min are left to find it a team."
+    assert explanation.first_words(plan.board, 1) == ""
+    yields = "Team 1 goes first to another call: 14 min are left to find that one a team."
+    assert explanation.nobody_words(plan.board, 1, plan.sent) == yields
+    [one] = explanation.explain(plan.board, 0, 0, 4).ranked
+    assert one.parts is not None
+    assert one.parts["deadline"] == -POLICY.first_bonus.total_seconds()
+    assert one.cost == sum(one.parts.values())
+    alone = decided([about_to_be_returned()], [])
+    assert explanation.nobody_words(alone.board, 0, alone.sent).startswith("No team can be sent")
+
+
+def test_a_hold_says_that_the_free_team_goes_first_to_another_call() -> None:
+    waits = call(101, since=NOW - minutes(20), assign_by=NOW + minutes(40))
+    plan = decided([an_urgent_call(100, 6), waits], [team(1), at_work(2)])
+    assert (chosen(plan), kept(plan)) == ({100: 1}, {101: 2})
+    said = explanation.hold_words(plan.board, *plan.place_of(UUID(int=101), UUID(int=2)), plan.sent)
+    assert said.endswith("Team 1 goes first to another call: 14 min are left to find that one a team.")
+
+
 def test_an_urgent_call_is_kept_only_if_that_saves_five_minutes() -> None:
     free_now = team(2, base=Place(34.0443, -118.1706))  # about 12 min away at this hour
     assert kept(decided([call(priority=1)], [at_work(1, free_in=1), free_now])) == {100: 1}

@@ -49,6 +49,7 @@ ONLY_THIS_RULE: Final = {
     "medical": "She can't breathe.",
     "overdose": "She took too many.",
     "fire_hazard": "There is a fire.",
+    "smoke_unexplained": "There is smoke.",
     "dangerous_animal": "There are bees.",
     "caller_unsafe": "RP is whispering.",
     "unknown_trouble": "A woman is screaming.",

@@ -49,7 +49,13 @@ def minimal() -> dict[str, Any]:
         ],
         "denials": {
             "joins": ["or"],
+            "disjoins": ["or"],
+            "undeniable": ["he if"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},
+            **{
+                part: {"en": ["no"]}
+                for part in ("nominal_heads", "finite", "answers", "askers", "reserves", "harmless")
+            },
             **{part: copy.deepcopy(core) for part in ("items", "whole", "unknown")},
         },
         "figures": {},
@@ -87,6 +93,7 @@ FAULTS: list[tuple[str, Change]] = [
     ("rules[0].explanation", lambda d: d["rules"][0].pop("explanation")),
     ("rules[0].ask", lambda d: d["rules"][0].update(ask="weather")),
     ("rules[0].hides", lambda d: d["rules"][0].update(hides="yes")),
+    ("rules[0].unless", lambda d: d["rules"][0].update(unless="no_such_signal")),
     ("rules[1]", lambda d: d["rules"].append(d["rules"][0])),
     ("system_rules", lambda d: d["system_rules"].pop()),
     ("answers[0].value", lambda d: d["answers"][0].update(value=True)),

@@ -131,6 +131,46 @@ def test_a_figure_of_speech_hides_only_itself() -> None:
     assert "threat" in found("this noise is killing me, I will kill him")
 
 
+def test_each_end_of_a_phrase_counts_where_its_last_word_may_be_taken_back() -> None:
+    assert "dangerous_animal" not in found("Husky is leashed and friendly, no bites")
+    assert "dangerous_animal" in found("Husky is lunging at kids, no bites")
+    assert "child_risk" not in found("the toddler is scared of the decorations")
+    assert "child_risk" in found("the toddler is hungry and scared of the decorations")
+
+
+def test_smoke_is_no_fire_where_something_smokes_without_one() -> None:
+    assert "smoke_unexplained" in found("the smoke gets in her bedroom")
+    assert found("he grills on Sundays, the smoke gets in her bedroom") == set()
+    assert "fire_hazard" in found("he grills on Sundays, now smoke is coming from the roof")
+
+
+def test_a_full_stop_after_a_title_ends_no_sentence() -> None:
+    assert found("Mrs. Blade keeps her sprinklers on the driveway") == set()
+    assert found("Mrs.\u200b Blade keeps her sprinklers on the driveway") == set()
+    assert "weapon" in found("He waited for Mrs. Then he took out a blade.")
+
+
+@pytest.mark.parametrize(
+    ("harmless", "dangerous", "rule"),
+    [
+        ("shovels are locked in the tool shed", "shovel in his hand", "tool_in_hand"),
+        ("a bulletin on the board", "a bullet on the board", "weapon"),
+        ("paddles sound like gunshots", "sounds like gunshots", "weapon"),
+        ("no guns in the house", "no guns in the house, it's in his truck", "weapon_access"),
+        ("keeps popping his knuckles", "grabbed by the knuckles", "body_named"),
+        ("no visible damage on either car", "damage on either car", "property_destruction"),
+        ("over my dead body", "a dead body", "out_of_scope"),
+        ("the chess club president", "a club in his hand", "tool_in_hand"),
+        ("de Colima", "trae un cuchillo", "weapon"),
+        ("puesto de raspados", "está raspado", "injury"),
+        ("con los papeles en la mano", "con algo en la mano", "body_named"),
+    ],
+)
+def test_what_is_only_named_is_no_danger(harmless: str, dangerous: str, rule: str) -> None:
+    assert found(harmless) == set()
+    assert rule in found(dangerous)
+
+
 def test_a_rule_that_says_what_is_meant_speaks_in_place_of_the_others() -> None:
     assert found("water gun") == {"toy_weapon"}
     assert found("water gun and a gun") == {"toy_weapon", "weapon"}

@@ -2,6 +2,10 @@
 
 A denial hides only the words that it covers; every other hazard stands. Whatever governs a denial ("cannot say",
 "except", "S1 says", "yet") makes it worth nothing, never more.
+
+What a head ("no", "neither one") denies is an item right after it ("weapons"), which settles its facts; or any words of
+a rule about the core four ("squared up"), which are then only taken back: "never choked her" does not say that nobody
+hit her.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,7 +13,7 @@ from typing import Final, NamedTuple
 
 from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Owner, Protocol, Role
-from services.intake.domain.triage.text import Break, Token
+from services.intake.domain.triage.text import Break, Token, questions
 
 _SHORTEST_COMMA_LIST: Final = 3
 _REACH_OF_DOUBT: Final = 4
@@ -62,14 +66,24 @@ class Found:
 class Denials:
     """The denials of a text, and what each is worth."""
 
-    def __init__(self, tokens: Sequence[Token], found: Found, joins: frozenset[str]) -> None:
+    def __init__(self, text: str, tokens: Sequence[Token], found: Found, protocol: Protocol) -> None:
+        self._text = text
         self._tokens = tokens
         self._found = found
-        self._joins = joins
+        self._joins = protocol.joins
+        self._disjoins = protocol.disjoins
+        self._asked = questions(text, tokens)
         self._items = self._longest_items()
         self._tails = found.longest_at(Role.DENIAL_TAIL)
+        self._harmless = found.longest_at(Role.HARMLESS)
         self._limits = found.longest_at(Role.LIMIT)
         self._exceptions = found.longest_at(Role.EXCEPTION)
+        self._nominal = found.longest_at(Role.NOMINAL_HEAD)
+        self._finite = {match.first for match in found.of(Role.FINITE)}
+        self._answers = found.longest_at(Role.ANSWER)
+        self._askers = {match.last for match in found.of(Role.ASKER)}
+        self._deniable = self._words_of_rules(protocol)
+        self._reserved = {at for span in found.spans(Role.RESERVE) for at in range(span.first, span.last + 1)}
         self._doubted = self._governed_by(Role.DOUBT, _REACH_OF_DOUBT)
         self._accused = self._governed_by(Role.ACCUSED, _REACH_OF_SPEECH) | {m.last for m in found.of(Role.ACCUSED)}
         self.hiding: list[Denial] = []
@@ -81,6 +95,27 @@ class Denials:
         """A denial with the exception to it."""
         for denial in self._stated():
             self._weigh(denial)
+
+    def _words_of_rules(self, protocol: Protocol) -> dict[int, int]:
+        """Return, by first word, the last of the longest words of a rule that a head before them denies.
+
+        "His gun" is one, whatever is said not to have been done with it, and words that hold a weapon beside another
+        danger ("hit him with a bat") are not denied as a whole.
+        """
+        longest: dict[int, int] = {}
+        weapons = {m.first for m in self._found.of(Role.DENIABLE) if self._is_weapon(m, protocol)}
+        undeniable = {at for at, token in enumerate(self._tokens) if token.word in protocol.undeniable}
+        for match in self._found.of(Role.DENIABLE):
+            beyond = range(match.first + 1, match.last + 1)
+            held = match.first in weapons and not undeniable.isdisjoint(beyond)
+            if match.first in undeniable or held or not weapons.isdisjoint(beyond):
+                continue
+            if match.last > longest.get(match.first, -1):
+                longest[match.first] = match.last
+        return longest
+
+    def _is_weapon(self, match: Match, protocol: Protocol) -> bool:
+        return protocol.rules[self._found.owner(match).name].fact == "weapons"
 
     def _longest_items(self) -> dict[int, tuple[int, frozenset[str]]]:
         items: dict[int, tuple[int, frozenset[str]]] = {}
@@ -111,10 +146,8 @@ class Denials:
         Without that, a text of nothing but "ni golpes ni golpes" would be read once for each of its words.
         """
         begun = [(m.first, m.last, frozenset(self._found.owner(m).facts)) for m in self._found.of(Role.DENIAL)]
-        for first, last in self._found.longest_at(Role.DENIAL_HEAD).items():
-            item = self._items.get(last + 1)
-            if item is not None and self._tokens[last + 1].before < Break.SOFT:
-                begun.append((first, *item))
+        begun.extend(self._headed())
+        begun.extend(self._answered())
         read_to = -1
         for first, last, facts in sorted(begun, key=lambda each: (each[0], -each[1])):
             if last <= read_to:
@@ -122,6 +155,53 @@ class Denials:
             denial = self._with_list(Span(first, last), facts)
             read_to = denial.span.last
             yield denial
+
+    def _headed(self) -> Iterator[tuple[int, int, frozenset[str]]]:
+        """Yield each head with what it denies: first and last word, and the facts."""
+        for first, last in self._found.longest_at(Role.DENIAL_HEAD).items():
+            for at in range(
+                last + 1, first, -1
+            ):  # "never got in his face": what a head may hold, its words may begin with
+                denied = self._denied_at(at)
+                if denied is None or self._tokens[at].before >= Break.SOFT:
+                    continue
+                if at not in self._finite or not self._is_nominal(first, at - 1):
+                    yield first, *denied
+                    break
+
+    def _denied_at(self, at: int) -> tuple[int, frozenset[str]] | None:
+        """Return the last word of what a head before `at` denies, and the facts that this settles."""
+        item, words = self._items.get(at), self._deniable.get(at, -1)
+        if item is not None:
+            return max(item[0], words), item[1]
+        return (words, frozenset()) if words >= at else None
+
+    def _is_nominal(self, first: int, last: int) -> bool:
+        """True for "no", and for "none" after what it may answer: "weapons none threatened her"."""
+        return self._nominal.get(first) == last or (first in self._answers and self._tokens[first].before < Break.SOFT)
+
+    def _answered(self) -> Iterator[tuple[int, int, frozenset[str]]]:
+        """Yield what is denied by the word after it: "armas cero", and "Any weapons? No."."""
+        for first, (last, facts) in self._items.items():
+            at = max(last, self._deniable.get(first, last)) + 1
+            if first in self._finite and first - 1 not in self._askers:
+                continue
+            if at not in self._answers:
+                at = self._tails.get(at, at - 1) + 1
+            if at in self._answers and self._closes(at) and self._answers_to(at):
+                yield first, self._answers[at], facts
+
+    def _closes(self, at: int) -> bool:
+        after = self._answers[at] + 1
+        return after >= len(self._tokens) or self._tokens[after].before >= Break.SOFT
+
+    def _answers_to(self, at: int) -> bool:
+        """True when the answer at `at` belongs to the words before it: in their breath, or alone after their question."""
+        if self._tokens[at].before < Break.SOFT:
+            return True
+        after = self._answers[at] + 1
+        alone = after >= len(self._tokens) or self._tokens[after].before is Break.HARD
+        return at - 1 in self._asked and at not in self._asked and alone and self._tokens[at].before is Break.HARD
 
     def _with_list(self, span: Span, facts: frozenset[str]) -> Denial:
         """Return the denial with the further items of its list: "no weapons, threats or injuries"."""
@@ -141,6 +221,7 @@ class Denials:
         if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
             return None
         joined = self._tokens[at].word in self._joins
+        slashed = self._text[self._tokens[last].end : self._tokens[at].start].strip() == "/"
         if not joined and self._tokens[at].before is not Break.SOFT and at not in self._items:
             return None
         at += joined
@@ -148,6 +229,8 @@ class Denials:
         if item is None or (joined and self._tokens[at].before > Break.NONE):
             return None
         item_last, facts = item
+        if at in self._finite and not self._goes_on(at, item_last):
+            return None  # "never armed, threatened her": the second is no item of the list
         after = item_last + 1
         ends_here = (
             after >= len(self._tokens)
@@ -157,22 +240,35 @@ class Denials:
         )
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list
-        return item_last, facts, joined
+        return item_last, facts, joined or slashed
+
+    def _goes_on(self, first: int, last: int) -> bool:
+        """True when the verb at `first` is still denied: "nor threatened", "pushed anybody"."""
+        if self._tokens[first - 1].word in self._disjoins:
+            return True
+        return not self._askers.isdisjoint(range(first + 1, self._tails.get(last + 1, last) + 1))
 
     def _past_tails(self, last: int) -> int:
-        while last + 1 in self._tails and self._tokens[last + 1].before < Break.SOFT:
-            last = self._tails[last + 1]
+        """Return the last word of a denial that ends at `last`, with its tails and the exceptions that do no harm."""
+        while (after := last + 1) < len(self._tokens):
+            if after in self._tails and self._tokens[after].before < Break.SOFT:
+                last = self._tails[after]
+            elif after in self._harmless and self._tokens[after].before is not Break.HARD:
+                last = self._harmless[after]
+            else:
+                break
         return last
 
     def _weigh(self, denial: Denial) -> None:
         first, last = denial.span
-        if first in self._doubted:
+        if first in self._doubted or first in self._reserved or last in self._asked:
+            return
+        if first in self._accused and not denial.facts:
             return
         self.hiding.append(denial)
         if last + 1 in self._exceptions and self._tokens[last + 1].before is not Break.HARD:
             self.excepted.append(Span(first, self._exceptions[last + 1]))
         elif first in self._accused:
-            if denial.facts:
-                self.by_accused.append(denial)
+            self.by_accused.append(denial)
         elif last + 1 not in self._limits or self._tokens[last + 1].before >= Break.SOFT:
             self.good.append(denial)

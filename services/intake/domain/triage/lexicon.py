@@ -68,9 +68,10 @@ class Lexicon:
         self._prefixes: dict[str, list[int]] = {}
         self._longest_prefix = 0
         self._in_one_breath: set[int] = set()
+        self._every_end: set[int] = set()
 
-    def add(self, phrase: str, owner: int, *, in_one_breath: bool = False) -> None:
-        """Add `phrase` under `owner`. Raises `PhraseInvalid`."""
+    def add(self, phrase: str, owner: int, *, in_one_breath: bool = False, every_end: bool = False) -> None:
+        """Add `phrase` under `owner`; with `every_end` its shorter matches count too. Raises `PhraseInvalid`."""
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
@@ -85,6 +86,8 @@ class Lexicon:
             node.owners.add(owner)
         if in_one_breath:
             self._in_one_breath.add(owner)
+        if every_end:
+            self._every_end.add(owner)
 
     def add_known(self, phrase: str) -> None:
         """Know the words of `phrase`, whose place in a text means nothing. Raises `PhraseInvalid`."""
@@ -176,10 +179,13 @@ class Lexicon:
         return tuple(dict.fromkeys(found))
 
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
-        """Return every phrase found, by first word; of the same phrase from the same word only the longest."""
+        """Return every phrase found, by first word; of the same owner from the same word only the longest.
+
+        Of an owner added with `every_end` all are returned: "dog lunging, no bites" lunges whatever it does not bite.
+        """
         remembered = self._remembered
         kinds = [remembered.get(token.word) or self._kind_of(token.word) for token in tokens]
-        return [Match(*found) for found in self._walks.matches(kinds, tokens, self._in_one_breath)]
+        return [Match(*found) for found in self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end)]
 
     def _kind_of(self, word: str) -> Kind:
         """Return what `word` is to the phrases, and remember it, for the same words come again and again."""

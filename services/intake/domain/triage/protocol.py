@@ -42,6 +42,8 @@ class Rule:
     """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
     yields: bool = False
     """Its phrases say nothing when a denial or a figure of speech covers their last word."""
+    unless: str | None = None
+    """Its phrases say nothing in a text that raises this signal ("smoke" where somebody grills)."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 
@@ -101,6 +103,13 @@ class Role(StrEnum):
     DENIAL_ITEM = "denial_item"  # "weapons", under a head
     DENIAL = "denial"  # a whole denial: "nobody hurt"
     DENIAL_TAIL = "denial_tail"  # "seen": still part of the denial
+    DENIABLE = "deniable"  # words of a core four rule: right after a head they are denied
+    NOMINAL_HEAD = "nominal_head"  # "no": a head that no verb follows, "he said no hit her" denies nothing
+    FINITE = "finite"  # such a verb: "pushed"
+    ANSWER = "answer"  # "none": denies the item right before it, or in the question before it
+    ASKER = "asker"  # "anybody": what it asks may hold such a verb, "anybody pushed, no"
+    HARMLESS = "harmless"  # "just the lawsuit talk": an exception that leaves the denial whole
+    RESERVE = "reserve"  # "had never", "ya no": a denial that begins inside one tells of another time
     LIMIT = "limit"  # "today", "by text": denies only so much
     EXCEPTION = "exception"  # "except", "but he", "yet": the denial is worth nothing
     DOUBT = "doubt"  # "cannot say": whatever it governs is no denial
@@ -112,7 +121,18 @@ class Role(StrEnum):
 
 
 IN_ONE_BREATH: Final = frozenset(
-    {Role.FIGURE, Role.UNKNOWN, Role.DENIAL, Role.DENIAL_HEAD, Role.DENIAL_ITEM, Role.DENIAL_TAIL}
+    {
+        Role.FIGURE,
+        Role.UNKNOWN,
+        Role.DENIAL,
+        Role.DENIAL_HEAD,
+        Role.DENIAL_ITEM,
+        Role.DENIAL_TAIL,
+        Role.DENIABLE,
+        Role.NOMINAL_HEAD,
+        Role.RESERVE,
+        Role.HARMLESS,
+    }
 )
 """Phrases that take words back hold no comma: "no, screaming" is no "no screaming"."""
 
@@ -124,6 +144,8 @@ class Owner(NamedTuple):
     name: str = ""
     facts: tuple[str, ...] = ()
     """What a denial denies."""
+    yields: bool = False
+    """The rule's phrases may be taken back by their last word: each of their ends counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +222,10 @@ class Protocol:
     """`location_type`s that are an interrupter's field."""
     joins: frozenset[str]
     """Words that go on with a list of denied things: "or", "ni"."""
+    disjoins: frozenset[str]
+    """Those of them after which a verb is denied too: "never pushed or threatened"."""
+    undeniable: frozenset[str]
+    """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""
     lexicon: Lexicon
     owners: tuple[Owner, ...]
     """By the numbers that the lexicon answers with."""

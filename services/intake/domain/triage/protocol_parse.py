@@ -108,8 +108,9 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
     signals = _signals(top["signals"], phrases)
+    _check_unless(top["rules"], signals)
     answers = _answers(top["answers"], rules)
-    joins = _denials(top["denials"], phrases)
+    _denials(top["denials"], phrases)
     for name, role in (("figures", Role.FIGURE), ("ordinary", Role.ORDINARY), ("vocabulary", Role.VOCABULARY)):
         phrases.add_languages(top[name], Owner(role))
     for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
@@ -127,7 +128,9 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         questions=MappingProxyType(_questions(top["questions"])),
         limits=_limits(top["limits"]),
         group_places=frozenset(place.lower() for place in top["group_places"].texts()),
-        joins=joins,
+        joins=_words(top["denials"], "joins"),
+        disjoins=_words(top["denials"], "disjoins"),
+        undeniable=_words(top["denials"], "undeniable"),
         lexicon=phrases.lexicon,
         owners=tuple(phrases.owners),
         document=document,
@@ -181,9 +184,19 @@ class _Phrases:
                     if owner.role is Role.VOCABULARY:
                         self.lexicon.add_known(phrase)
                     else:
-                        self.lexicon.add(phrase, number, in_one_breath=owner.role in IN_ONE_BREATH)
+                        in_one_breath = owner.role in IN_ONE_BREATH
+                        self.lexicon.add(phrase, number, in_one_breath=in_one_breath, every_end=owner.yields)
                 except PhraseInvalid as invalid:
                     raise item.fault(str(invalid)) from None
+
+    def add_deniable(self, key: _Key, owner: Owner) -> None:
+        """Add the phrases of a rule that hold no unnamed word, for a denial to take back: it must know each word."""
+        number = len(self.owners)
+        self.owners.append(owner)
+        for item in key.items():
+            for phrase in item.text().split(" / "):
+                if not any(part == "_" or part.startswith(("..", "!", "?")) for part in phrase.split()):
+                    self.lexicon.add(phrase, number, in_one_breath=True)
 
     def add_languages(self, key: _Key, owner: Owner) -> None:
         """Add the phrases under `en` and `es`; both are read in every text, for people mix them."""
@@ -199,7 +212,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", "unless", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -219,12 +232,21 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     return rules
 
 
+def _check_unless(key: _Key, signals: set[str]) -> None:
+    for item in key.items():
+        named = item.mapping().get("unless")
+        if named is not None and named.text() not in signals:
+            raise named.fault(f"there is no signal {named.text()!r}")
+
+
 def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _Phrases) -> None:
     stated = [fields[language] for language in _LANGUAGES if language in fields]
     if not stated:
         raise key.fault("has no phrases")
     for listed in stated:
-        phrases.add(listed, Owner(Role.RULE, rule.id))
+        phrases.add(listed, Owner(Role.RULE, rule.id, yields=rule.yields))
+        if rule.fact in CORE_FOUR:
+            phrases.add_deniable(listed, Owner(Role.DENIABLE, rule.id))
 
 
 def _rule(fields: Mapping[str, _Key]) -> Rule:
@@ -242,6 +264,7 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         fact=read("fact", _Key.fact, None),
         hides=read("hides", _Key.flag, otherwise=False),
         yields=read("yields", _Key.flag, otherwise=False),
+        unless=read("unless", _Key.text, None),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 
@@ -286,12 +309,19 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
     return tuple(found)
 
 
-def _denials(key: _Key, phrases: _Phrases) -> frozenset[str]:
+def _denials(key: _Key, phrases: _Phrases) -> None:
     fields = key.fields(
-        "joins", "heads", "items", "whole", "tails", "limits", "exceptions", "doubts", "accused", "unknown"
-    )
+        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "answers", "askers", "items", "whole",
+        "tails", "harmless", "reserves", "limits", "exceptions", "doubts", "accused", "unknown",
+    )  # fmt: skip
     plain = {
         "heads": Role.DENIAL_HEAD,
+        "nominal_heads": Role.NOMINAL_HEAD,
+        "finite": Role.FINITE,
+        "answers": Role.ANSWER,
+        "askers": Role.ASKER,
+        "harmless": Role.HARMLESS,
+        "reserves": Role.RESERVE,
         "tails": Role.DENIAL_TAIL,
         "limits": Role.LIMIT,
         "exceptions": Role.EXCEPTION,
@@ -311,7 +341,10 @@ def _denials(key: _Key, phrases: _Phrases) -> frozenset[str]:
             for language in _LANGUAGES:
                 if language in stated:
                     phrases.add(stated[language], Owner(role, facts=facts))
-    return frozenset(fields["joins"].texts())
+
+
+def _words(key: _Key, name: str) -> frozenset[str]:
+    return frozenset(word for text in key.mapping()[name].texts() for word in text.split())
 
 
 def _codes(key: _Key) -> dict[str, CodeEntry]:

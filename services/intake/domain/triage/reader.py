@@ -67,9 +67,14 @@ class _Reader:
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
         self.found = Found(self.tokens, protocol)
-        self.denials = Denials(self.tokens, self.found, protocol.joins)
+        self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
-        speaking = [(match, rule) for match, rule in rules if is_call_type or not rule.call_type_only]
+        raised = {self.found.owner(match).name for match in self.found.of(Role.SIGNAL)}
+        speaking = [
+            (match, rule)
+            for match, rule in rules
+            if (is_call_type or not rule.call_type_only) and rule.unless not in raised
+        ]
         taken_back = [
             *self.denials.undoubted(Role.FIGURE),
             *self.found.spans(Role.UNKNOWN),

@@ -23,6 +23,8 @@ _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
+_TITLES: Final = frozenset({"mr", "mrs", "ms", "sra", "srta"})
+"""A full stop after one of these ends no sentence: "Mrs. Blade"."""
 _SHORTEST_SPELLED_OUT: Final = 4
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
@@ -75,6 +77,8 @@ def _plain_words(text: str, folded: str) -> list[Token]:
             between = text[end:start]
             digit = folded[start].isdigit()
             gap = Break.NONE if between == " " else _break_between(between, length, before_digit=digit)
+            if between == ". " and tokens[-1].word in _TITLES:
+                gap = Break.NONE
         word, end = found.group(), beyond
         if "'" in word:
             word = word.replace("'", "")
@@ -117,6 +121,8 @@ def _any_words(text: str) -> list[Token]:
             end = at + 1
         elif not (character in _APOSTROPHES and word and before_letter):  # "isn't" is read "isnt"
             here = _break_of(character, len(word), before_letter=before_letter, before_digit=before_digit)
+            if character == "." and "".join(word) in _TITLES:
+                here = Break.NONE
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
@@ -165,6 +171,21 @@ def _join(run: Sequence[Token]) -> Sequence[Token]:
     if run[0].word in _WORDS_OF_ONE_LETTER and len(run) > _SHORTEST_SPELLED_OUT:  # "a k n i f e", or "a r m a d o"
         spelled.append(Token(spelled[0].word[1:], run[1].start, run[-1].end, run[1].before))
     return spelled
+
+
+def questions(text: str, tokens: Sequence[Token]) -> frozenset[int]:
+    """Return the indexes of the words that stand in a question."""
+    if "?" not in text:
+        return frozenset()
+    asked: list[int] = []
+    first = 0
+    for at in range(1, len(tokens) + 1):
+        if at == len(tokens) or tokens[at].before is Break.HARD:
+            end = tokens[at].start if at < len(tokens) else len(text)
+            if "?" in text[tokens[at - 1].end : end]:
+                asked.extend(range(first, at))
+            first = at
+    return frozenset(asked)
 
 
 _REPEATED: Final = re.compile(r"(.)\1\1")

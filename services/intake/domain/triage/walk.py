@@ -65,9 +65,16 @@ class Walks:
         self._remembered = 0
 
     def matches(
-        self, kinds: Sequence[Kind], tokens: Sequence[Token], in_one_breath: AbstractSet[int]
+        self,
+        kinds: Sequence[Kind],
+        tokens: Sequence[Token],
+        in_one_breath: AbstractSet[int],
+        every_end: AbstractSet[int],
     ) -> list[tuple[int, int, int]]:
-        """Return owner, first and last word of each phrase found, of the same from the same word the longest."""
+        """Return owner, first and last word of each phrase found, of the same from the same word the longest.
+
+        Of the owners of `every_end` the shorter ones are returned as well.
+        """
         if self._start is None or self._remembered > _MOST_REMEMBERED:
             self._stands.clear()
             self._remembered = 0
@@ -83,12 +90,16 @@ class Walks:
                 continue
             best: dict[int, int] = {}
             breath_end = breath_ends[first]
-            for owners, last in self._reached(begun, first, kinds, sentence_ends[first], breath_ends):
+            reached = self._reached(begun, first, kinds, sentence_ends[first], breath_ends)
+            for owners, last in reached:
                 for owner in owners:
                     if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
                         best[owner] = last
             if best:
                 found.extend((owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best))
+                if not every_end.isdisjoint(best):
+                    ends = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
+                    found.extend((owner, first, last) for owner, last in sorted(ends) if last < best[owner])
         return found
 
     def _reached(

@@ -1,0 +1,143 @@
+"""Denials in any wording: a head and the words of the core four right after it, and what such a denial never covers."""
+
+import pytest
+
+from services.intake.domain.triage.model import CORE_FOUR, Verdict
+from services.intake.domain.triage.reader import read
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, decided, said
+
+W, V, I, T = CORE_FOUR  # noqa: E741  # weapons, violence, injuries, threats
+
+
+def denied(text: str) -> set[str]:
+    return set(read(text, PROTOCOL).denied)
+
+
+def found(text: str) -> set[str]:
+    return {finding.rule for finding in read(text, PROTOCOL).findings}
+
+
+DENIED = [
+    ("Neither one armed.", {W}),
+    ("Neither of them is armed.", {W}),
+    ("Not one of them is armed.", {W}),
+    ("Unarmed the both of them.", {W}),
+    ("Nobody packing.", {W}),
+    ("They never squared up.", {V, I}),
+    ("Nobody's been hit.", {V, I}),
+    ("Didn't lay a finger on each other.", {V, I}),
+    ("Neither of them has thrown a punch.", {V, I}),
+    ("Nil physical.", {V, I}),
+    ("We've never ever gotten physical.", {V, I}),
+    ("He never came near her.", {V, I}),
+    ("Hands to ourselves.", {V, I}),
+    ("They kept their distance.", {V, I}),
+    ("Nobody sick or hurt.", {I}),
+    ("Hasn't threatened.", {T}),
+    ("He hasn't said anything threatening.", {T}),
+    ("Nothing threatening in them.", {T}),
+    ("Never touched or threatened anyone.", {V, I, T}),
+    ("Nobody's thrown anything, pushed anyone, threatened anyone.", {V, I, T}),
+    ("Hits none, weapons neg.", {W, V, I}),
+    ("Anybody put hands on anybody no.", {V, I}),
+    ("Any weapons? No. Anyone hurt? No.", {W, I}),
+    ("¿Golpes? No. ¿Amenazas? Tampoco.", {V, I, T}),
+    ("No push/shove.", {V, I}),
+    ("No weapon/threat/violence/inj", {W, V, I, T}),
+    ("No threats, just the lawsuit talk.", {T}),
+    ("Amenazas ninguna salvo la de irse con abogado.", {T}),
+    ("Nobody hurt, just the bumper.", {I}),
+    ("No threats in any msg or call or in person.", {T}),
+    ("Nadie sacó nada.", {W}),
+    ("Ninguno de los dos trae armas.", {W}),
+    ("Nunca se aventaron.", {V, I}),
+    ("Ni uno ni otro se pegó.", {V, I}),
+    ("Golpes cero.", {V, I}),
+    ("Ninguno de los dos se ha amenazado.", {T}),
+]
+GOVERNED = [
+    "Never hit anyone before today.",
+    "He had never hit her.",
+    "Nunca le había pegado.",
+    "Ya no le pega.",
+    "Not fighting anymore.",
+    "Hasn't hit her again.",
+    "Didn't hit him back.",
+    "Not hurt bad.",
+    "No le pegó fuerte.",
+    "Nobody gets hurt if you pay.",
+    "Neither one armed yet.",
+    "Nadie sacó nada pero la trae.",
+    "Never squared up but about to.",
+    "Nobody else hurt.",
+    "RP wants nobody hurt.",
+    "If nobody's been hit by now.",
+    "S1 says he never squared up.",
+    "RP thinks neither one armed.",
+    "No weapons?",
+    "Any weapons? No, just a bat.",
+    "Any weapons? No one knows.",
+    "Si no le pega.",
+    "No day goes by without threats.",
+    "Goes nowhere without a gun.",
+    "Not a real gun.",
+    "It wasn't a gun.",
+    "Weapons? No threats yes.",
+]
+LIMITED = [
+    "No threats towards him.",
+    "No threats in any text.",
+    "No threats the other day.",
+    "Neither one armed that RP can see.",
+]
+TOLD = [
+    "He said no hit her twice.",
+    "Said nothing hit him.",
+    "No weapons and threatened her.",
+    "Never armed, shoved her, threatened her.",
+    "Weapons none threatened her.",
+    "Never pulled the knife.",
+    "He never showed his piece.",
+    "No soltó el cuchillo.",
+    "Never hit him with the bat.",
+    "Hasn't stopped hitting him.",
+    "RP hears a woman saying don't hit me.",
+    "Don't shoot!",
+    "Don't touch me!",
+    "No me empujes.",
+    "No lo mates.",
+    "Nobody hits my son.",
+    "For no reason pushed her.",
+    "No weapons, bleeding.",
+    "Not kill him but hurt him.",
+    "He pushed the man.",
+]
+
+
+@pytest.mark.parametrize(("text", "facts"), DENIED)
+def test_a_denial_in_any_wording_settles_its_facts(text: str, facts: set[str]) -> None:
+    assert denied(text) == facts
+    assert not found(text)
+
+
+@pytest.mark.parametrize("text", [*GOVERNED, *LIMITED])
+def test_what_tells_of_another_time_or_leaves_something_open_settles_nothing(text: str) -> None:
+    assert denied(text) == set()
+
+
+@pytest.mark.parametrize("text", [*GOVERNED, *TOLD])
+def test_such_words_keep_a_call_from_being_safe(text: str) -> None:
+    assert decided(said(f"{QUARREL} {text}")).verdict is not Verdict.SAFE
+
+
+def test_words_of_a_rule_that_are_no_item_are_only_taken_back() -> None:
+    assert found("Nobody choked anybody.") - {"dv_words"} == set()
+    assert denied("Nobody choked anybody.") == set()
+
+
+@pytest.mark.parametrize(
+    "danger", ["but he has a knife", "pero trae navaja", "until he swung a bat", "yet he choked her"]
+)
+@pytest.mark.parametrize("text", [text for text, _ in DENIED])
+def test_a_danger_in_the_same_breath_as_a_denial_stands(text: str, danger: str) -> None:
+    assert decided(said(f"{QUARREL} {text.rstrip('.')} {danger}.")).verdict is not Verdict.SAFE
