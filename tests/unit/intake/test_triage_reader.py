@@ -144,33 +144,6 @@ def test_smoke_is_no_fire_where_something_smokes_without_one() -> None:
     assert "fire_hazard" in found("he grills on Sundays, now smoke is coming from the roof")
 
 
-def test_a_full_stop_after_a_title_ends_no_sentence() -> None:
-    assert found("Mrs. Blade keeps her sprinklers on the driveway") == set()
-    assert found("Mrs.\u200b Blade keeps her sprinklers on the driveway") == set()
-    assert "weapon" in found("He waited for Mrs. Then he took out a blade.")
-
-
-@pytest.mark.parametrize(
-    ("harmless", "dangerous", "rule"),
-    [
-        ("shovels are locked in the tool shed", "shovel in his hand", "tool_in_hand"),
-        ("a bulletin on the board", "a bullet on the board", "weapon"),
-        ("paddles sound like gunshots", "sounds like gunshots", "weapon"),
-        ("no guns in the house", "no guns in the house, it's in his truck", "weapon_access"),
-        ("keeps popping his knuckles", "grabbed by the knuckles", "body_named"),
-        ("no visible damage on either car", "damage on either car", "property_destruction"),
-        ("over my dead body", "a dead body", "out_of_scope"),
-        ("the chess club president", "a club in his hand", "tool_in_hand"),
-        ("de Colima", "trae un cuchillo", "weapon"),
-        ("puesto de raspados", "está raspado", "injury"),
-        ("con los papeles en la mano", "con algo en la mano", "body_named"),
-    ],
-)
-def test_what_is_only_named_is_no_danger(harmless: str, dangerous: str, rule: str) -> None:
-    assert found(harmless) == set()
-    assert rule in found(dangerous)
-
-
 def test_a_rule_that_says_what_is_meant_speaks_in_place_of_the_others() -> None:
     assert found("water gun") == {"toy_weapon"}
     assert found("water gun and a gun") == {"toy_weapon", "weapon"}
@@ -203,15 +176,61 @@ def test_only_the_text_of_a_call_type_is_read_for_its_modifiers() -> None:
     assert "code_modifier_danger" in {f.rule for f in read("susp now", PROTOCOL, is_call_type=True).findings}
 
 
-def test_a_sentence_that_nothing_explains_is_pointed_out() -> None:
-    text = "They argue about parking. The moon was green over hills. No weapons."
-    assert [words.quote for words in reading(text).unexplained] == ["The moon was green over hills"]
+def test_a_sentence_that_nothing_explains_is_shown() -> None:
+    shown = reading("They argue about parking and rent again. The moon was green over hills. No weapons.")
+    assert [words.quote for words in shown.unexplained_harmless] == ["The moon was green over hills"]
+    assert shown.unexplained == ()
+
+
+def test_an_account_of_which_half_is_not_explained_is_not_understood() -> None:
+    half = reading(
+        "They argue about parking. The moon was green over hills. Clouds drift northward under bridges. No weapons."
+    )
+    assert [words.quote for words in half.unexplained] == [
+        "The moon was green over hills",
+        "Clouds drift northward under bridges",
+    ]
+    assert half.unexplained_harmless == ()
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "He keeps the old heirloom right by the entrance",
+        "She is patting the small of her back and grinning",
+        "Man was turning over dirt w/ a spading fork",
+        "He told them they wont be strolling much longer",
+        "One said he'd put the other in traction",
+        "He came back with whatever was in that trunk",
+        "He stands behind her and hums",
+        "Trae algo envuelto y se ríe",
+        "Dijo que ya van a saber lo que es bueno",
+        "Salió a traer algo del baúl y sonrió",
+    ],
+)
+def test_what_is_held_fetched_or_announced_needs_an_explanation(told: str) -> None:
+    found_there = reading(f"They argue about parking. {told}. No weapons.")
+    spoken = {finding.words.quote for finding in found_there.findings}
+    assert told in [words.quote for words in found_there.unexplained] or spoken, told
+
+
+def test_what_is_quoted_needs_an_explanation_of_its_own() -> None:
+    text = 'They argue about parking and he said "moon over green hills" twice. No weapons.'
+    assert [words.quote for words in reading(text).unexplained] == ["moon over green hills"]
+
+
+def test_a_deed_needs_more_words_that_explain_it() -> None:
+    told = "They bicker while he slid the gray parcel"
+    assert [words.quote for words in reading(f"{told}. No weapons.").unexplained] == [told]
+    harmless = reading("They bicker while he strolled under gray clouds. No weapons.")
+    assert harmless.unexplained == harmless.unexplained_harmless == ()
 
 
 @pytest.mark.parametrize("text", ["", "   ", "...", "\u200b", "12 34"])
 def test_a_text_without_words_says_nothing(text: str) -> None:
     empty = reading(text)
     assert (empty.words, empty.known_share, empty.findings, empty.unexplained) == (0, 0.0, (), ())
+    assert empty.unexplained_harmless == ()
 
 
 @pytest.mark.parametrize(

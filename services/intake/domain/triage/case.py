@@ -198,12 +198,14 @@ class _StatementReader:
             self.case.denied.setdefault(fact, quoting(rule, self._source(name), words))
 
     def _check_understood(self, reading: Reading) -> None:
-        """A narrative must be made of known words; in the call's first one, each sentence must tell of a dispute."""
+        """A narrative must be made of known words; in the call's first one, what is told must be explained."""
         if self._is_garbled(reading):
             self._speak("garbled_text", "narrative")
         if not self.told and not self.statement.linked:
             for words in reading.unexplained:
                 self._speak("unexplained_words", "narrative", words)
+            for words in reading.unexplained_harmless:
+                self._speak("unexplained_shown", "narrative", words)
 
     def _is_garbled(self, reading: Reading) -> bool:
         limits = self.protocol.limits
@@ -225,7 +227,7 @@ class _StatementReader:
         if (relationship := statement.answers.get("relationship")) is not None:
             self.case.relationships.add(str(relationship).lower())
         if (place := statement.answers.get("location_type")) is not None:
-            self.case.places.add(str(place).strip().lower())
+            self.case.places.add("_".join(str(place).lower().split()))
 
     def _located_later(self) -> bool:
         own = (statement for statement in self.evidence.statements if not statement.linked)

@@ -7,14 +7,16 @@ from services.intake.domain.triage.case import Case
 from services.intake.domain.triage.model import Discipline, Effect, Fact, Reason, RecommendedResponse
 from services.intake.domain.triage.protocol import Matter, Protocol
 
+_PRIVATE: Final = frozenset({"neighbor", "roommate", "family", "landlord_tenant", "customer"})
+"""A matter between such people is theirs alone, wherever they stand."""
 _GRAVEST_FIRST: Final = (RecommendedResponse.POLICE, RecommendedResponse.EMS_FIRE, RecommendedResponse.CRISIS_LINE)
 
 
 def fitting_discipline(case: Case, protocol: Protocol) -> Discipline | None:
     """Return the discipline that fits, or None while nobody has said what the matter is.
 
-    Harm that is over and whose doer is known: restorative justice. Else groups, young people and public space:
-    interrupters. Else mediators.
+    Harm that is over and whose doer is known: restorative justice. Else groups and young people, and public space
+    unless the matter is private (neighbors on the sidewalk, a customer in the street): interrupters. Else mediators.
     """
     harm = any(entry.matter is Matter.PROPERTY for entry in case.codes)
     known_matter = case.conflict_known or harm or bool(case.relationships)
@@ -23,10 +25,15 @@ def fitting_discipline(case: Case, protocol: Protocol) -> Discipline | None:
     if harm or {"past_harm", "known_person"} <= case.own_signals:
         return Discipline.RESTORATIVE_JUSTICE
     in_public = bool(case.places & protocol.group_places) or "public" in case.own_signals
-    crowd = case.people > protocol.limits.people_in_quarrel
-    if in_public or crowd or any(entry.group for entry in case.codes):
+    private = bool(case.relationships & _PRIVATE) or "private" in case.own_signals
+    if (in_public and not private) or _is_group(case, protocol):
         return Discipline.INTERRUPTER
     return Discipline.MEDIATOR
+
+
+def _is_group(case: Case, protocol: Protocol) -> bool:
+    crowd = case.people > protocol.limits.people_in_quarrel
+    return crowd or "young" in case.own_signals or any(entry.group for entry in case.codes)
 
 
 def priority(case: Case, discipline: Discipline | None) -> int:

@@ -99,6 +99,7 @@ class Role(StrEnum):
     SIGNAL = "signal"  # raises the signal `name`
     FIGURE = "figure"  # a figure of speech: hides what it covers
     ORDINARY = "ordinary"  # what disputes are told with: explains its sentence
+    MUST_EXPLAIN = "must_explain"  # holding, fetching, hiding, announcing: its sentence needs an explanation
     DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it
     DENIAL_ITEM = "denial_item"  # "weapons", under a head
     DENIAL = "denial"  # a whole denial: "nobody hurt"
@@ -159,6 +160,7 @@ class Limits:
     least_known_share: float
     unknown_words_forgiven: int
     words_per_explanation: int
+    words_per_explained_deed: int
     shortest_to_explain: int
     most_foreign_share: float
 
@@ -168,7 +170,9 @@ class Question(NamedTuple):
     es: str
 
 
-SIGNALS: Final = frozenset({"conflict", "known_person", "gathering", "public", "past_harm", "hot", "calm"})
+SIGNALS: Final = frozenset(
+    {"conflict", "known_person", "gathering", "public", "young", "private", "past_harm", "hot", "calm"}
+)
 """The signals that `decide` itself asks for; combinations may name others."""
 
 SYSTEM_RULES: Final = (
@@ -179,6 +183,7 @@ SYSTEM_RULES: Final = (
     "no_text",
     "garbled_text",
     "unexplained_words",
+    "unexplained_shown",
     "text_cut",
     "language_unsupported",
     "location_unknown",

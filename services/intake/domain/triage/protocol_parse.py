@@ -30,6 +30,17 @@ from services.intake.domain.triage.protocol import (
 
 _Word = TypeVar("_Word", bound=StrEnum)
 _LANGUAGES: Final = ("en", "es")
+_LISTS: Final = MappingProxyType(
+    {
+        "figures": Role.FIGURE,
+        "ordinary": Role.ORDINARY,
+        "must_explain": Role.MUST_EXPLAIN,
+        "vocabulary": Role.VOCABULARY,
+        "people": Role.PEOPLE,
+        "caller_age": Role.AGE,
+    }
+)
+"""Sections that are no more than phrases, and what these are for."""
 
 
 class _Key:
@@ -102,8 +113,8 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     root = _Key(document)
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
-        "answers", "signals", "combinations", "denials", "figures", "ordinary", "people", "caller_age", "group_places",
-        "vocabulary", "questions", optional=("everyday",),
+        "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
+        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday",),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -111,9 +122,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     _check_unless(top["rules"], signals)
     answers = _answers(top["answers"], rules)
     _denials(top["denials"], phrases)
-    for name, role in (("figures", Role.FIGURE), ("ordinary", Role.ORDINARY), ("vocabulary", Role.VOCABULARY)):
-        phrases.add_languages(top[name], Owner(role))
-    for name, role in (("people", Role.PEOPLE), ("caller_age", Role.AGE)):
+    for name, role in _LISTS.items():
         phrases.add_languages(top[name], Owner(role))
     phrases.lexicon.learn_misspellings()
     protocol = Protocol(
@@ -378,6 +387,7 @@ def _limits(key: _Key) -> Limits:
         least_known_share=fields["least_known_share"].number(0, 1),
         unknown_words_forgiven=int(fields["unknown_words_forgiven"].number(0, 100)),
         words_per_explanation=int(fields["words_per_explanation"].number(1, 1000)),
+        words_per_explained_deed=int(fields["words_per_explained_deed"].number(1, 1000)),
         shortest_to_explain=int(fields["shortest_to_explain"].number(1, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),
     )

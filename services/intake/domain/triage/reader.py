@@ -16,7 +16,7 @@ from services.intake.domain.triage.text import Break, Token, tokenize
 
 _QUOTES: Final = frozenset('"“”„«»')
 _SHORTEST_SAID: Final = 2
-_UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "past_harm"})
+_UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "young", "private", "past_harm"})
 """Signals of what the call is about: a denial or a figure of speech around them changes nothing."""
 
 
@@ -49,7 +49,10 @@ class Reading:
     unknown_words: int
     known_share: float
     unexplained: tuple[Words, ...]
-    """Sentences that nothing ordinary, no denial and no figure of speech explains."""
+    """Sentences that nothing ordinary, no denial and no figure of speech explains although they need it: somebody
+    holds, carries, fetches, hides or announces something, or they are somebody's very words."""
+    unexplained_harmless: tuple[Words, ...]
+    """The other sentences that nothing explains: a reviewer is shown them, they decide nothing."""
 
 
 def read(text: str, protocol: Protocol, *, is_call_type: bool = False) -> Reading:
@@ -91,6 +94,7 @@ class _Reader:
     def reading(self) -> Reading:
         words = [token.word for token in self.tokens if not token.word.isdigit()]
         known = {word for word in words if self.protocol.lexicon.knows(word)}
+        unexplained, harmless = self._unexplained()
         return Reading(
             findings=tuple(self._distinct()),
             denied=self._denied(),
@@ -101,7 +105,8 @@ class _Reader:
             known_words=len(known),
             unknown_words=len(words) - sum(1 for word in words if word in known),
             known_share=sum(1 for word in words if word in known) / len(words) if words else 0.0,
-            unexplained=tuple(self.quote(*span) for span in self._unexplained()),
+            unexplained=tuple(self.quote(*span) for span in unexplained),
+            unexplained_harmless=tuple(self.quote(*span) for span in harmless),
         )
 
     def _distinct(self) -> Iterator[Finding]:
@@ -136,22 +141,46 @@ class _Reader:
             digits = next(t.word for t in self.tokens[match.first : match.last + 1] if t.word.isdigit())
             yield int(digits[:9]), self.quote(match.first, match.last)
 
-    def _unexplained(self) -> Iterator[Span]:
-        """Yield the sentences, and what is quoted, with fewer words that explain them than their length calls for."""
+    def _unexplained(self) -> tuple[list[Span], list[Span]]:
+        """Return the sentences with fewer words that explain them than their length calls for.
+
+        First those that need an explanation: what is held, fetched or announced, what is quoted, and all of them when
+        they are no less than half of what is told; then the others.
+        """
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
         denied = _Hidden(denial.span for denial in self.denials.hiding)
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
+        telling = {match.first for match in self.found.of(Role.MUST_EXPLAIN) if not self.hidden.covers(match)}
 
-        def unexplained(span: Span, shortest: int) -> bool:
-            words = [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+        def told(span: Span) -> list[int]:
+            return [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+
+        def unexplained(span: Span, words: list[int], words_each: int) -> bool:
             explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
-            enough = explained * limits.words_per_explanation >= len(words)
-            return len(words) >= shortest and not enough and speaking.isdisjoint(words)
+            return explained * words_each < len(words) and speaking.isdisjoint(words)
 
-        yield from (span for span in self._sentences() if unexplained(span, limits.shortest_to_explain))
-        yield from (span for span in self._said() if unexplained(span, _SHORTEST_SAID))
+        grave: list[Span] = []
+        harmless: list[Span] = []
+        balance = 0
+        for span in self._sentences():
+            words = told(span)
+            if len(words) < limits.shortest_to_explain:
+                continue
+            is_grave = not telling.isdisjoint(words)
+            words_each = limits.words_per_explained_deed if is_grave else limits.words_per_explanation
+            strange = unexplained(span, words, words_each)
+            if strange:
+                (grave if is_grave else harmless).append(span)
+            balance += -len(words) if strange else len(words)
+        if balance <= 0:
+            grave, harmless = sorted([*grave, *harmless]), []
+        for span in self._said():
+            words = told(span)
+            if len(words) >= _SHORTEST_SAID and unexplained(span, words, limits.words_per_explanation):
+                grave.append(span)
+        return grave, harmless
 
     def _said(self) -> Iterator[Span]:
         """Yield what is quoted, the words of somebody: they need an explanation of their own."""

@@ -23,8 +23,6 @@ _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
-_TITLES: Final = frozenset({"mr", "mrs", "ms", "sra", "srta"})
-"""A full stop after one of these ends no sentence: "Mrs. Blade"."""
 _SHORTEST_SPELLED_OUT: Final = 4
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
@@ -77,8 +75,6 @@ def _plain_words(text: str, folded: str) -> list[Token]:
             between = text[end:start]
             digit = folded[start].isdigit()
             gap = Break.NONE if between == " " else _break_between(between, length, before_digit=digit)
-            if between == ". " and tokens[-1].word in _TITLES:
-                gap = Break.NONE
         word, end = found.group(), beyond
         if "'" in word:
             word = word.replace("'", "")
@@ -121,8 +117,6 @@ def _any_words(text: str) -> list[Token]:
             end = at + 1
         elif not (character in _APOSTROPHES and word and before_letter):  # "isn't" is read "isnt"
             here = _break_of(character, len(word), before_letter=before_letter, before_digit=before_digit)
-            if character == "." and "".join(word) in _TITLES:
-                here = Break.NONE
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
                 word, gap = [], Break.NONE
