@@ -68,6 +68,10 @@ def test_each_word_knows_where_it_stood_in_the_original() -> None:
         ("a, b; c"[:4], Break.SOFT),
         ("a,. b", Break.HARD),
         ("w/b", Break.NONE),
+        ("la .38", Break.NONE),  # a decimal point
+        ("gone. 38", Break.HARD),
+        ("gone ..38", Break.HARD),
+        ("la .38\u200b", Break.NONE),
     ],
 )
 def test_what_stands_between_two_words_is_kept(text: str, before: Break) -> None:
