@@ -63,6 +63,7 @@ class Link:
         relay = asyncio.create_task(self._relay(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
+        relay.add_done_callback(lambda _: _abort(writer))  # also when it was cancelled before its first step
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers = [writer]
@@ -79,8 +80,7 @@ class Link:
             pass  # the target refused, or one end went away in the middle: the other learns it by the reset
         finally:
             for each in writers:
-                if not each.is_closing():
-                    each.transport.abort()
+                _abort(each)
 
     async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while True:
@@ -92,3 +92,8 @@ class Link:
                 return
             target.write(chunk)
             await target.drain()
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    if not writer.is_closing():
+        writer.transport.abort()

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Final
 
 _PR_SET_PDEATHSIG: Final = 1
 _SERVER_PORTS: Final = range(20000, 32000)
+_PROMISED: Final[deque[socket.socket]] = deque()
+_PROMISED_AT_MOST: Final = 128
 _LIBC: Final = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
@@ -95,9 +98,21 @@ def free_port(host: str = "127.0.0.1") -> int:
     """Return a port that nobody listens on now, below those that outgoing connections use.
 
     A server that is stopped for a while can so have the same port again: no connection's own end has taken it.
+    The port stays promised: until this process ends or has promised 128 more, no other caller of this function is given it.
     """
     for _ in range(200):
-        port = secrets.choice(_SERVER_PORTS)
-        if port_is_free(port, host):
-            return port
+        promised = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            port = secrets.choice(_SERVER_PORTS)
+            promised.bind((host, port))  # without SO_REUSEADDR this fails also where another process only promised it
+        except OSError:
+            promised.close()
+            continue
+        promised.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # and with it a server may listen there all the same
+        _PROMISED.append(promised)
+        if len(_PROMISED) > _PROMISED_AT_MOST:
+            _PROMISED.popleft().close()
+        return port
     raise OSError(f"No free port found between {_SERVER_PORTS.start} and {_SERVER_PORTS.stop}.")

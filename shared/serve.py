@@ -10,6 +10,11 @@ from fastapi import FastAPI
 
 _LAST_ANSWERS_WITHIN_S: Final = 3
 """A request that takes longer than this after the signal is cut off."""
+KEEP_ALIVE_S: Final = 75
+"""How long a connection without a request stays open: longer than clients (5 s) and common load balancers (60 s) keep theirs.
+
+The side that waits longer never closes the connection under a request that is just being sent on it.
+"""
 
 
 class _Server(uvicorn.Server):
@@ -32,6 +37,7 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
         log_config=None,  # records go where `shared.log` sends them
         access_log=False,
         server_header=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=_LAST_ANSWERS_WITHIN_S,
     )
     server = _Server(config)

@@ -3,22 +3,15 @@
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Mapping
 from time import monotonic
 
 import httpx2
 
+from services.processes import free_port
 from shared.auth import Caller, Role, issue
 from tests.contract.teams.conftest import SECRET
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def ready(client: httpx2.AsyncClient) -> None:

@@ -1,0 +1,24 @@
+"""How a replica is served, as far as it shows without a process."""
+
+import httpx2
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from shared.serve import serve
+
+
+def test_a_client_gives_up_an_idle_connection_long_before_the_service_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the service closes it under a request that is just being sent, and a sender has no answer."""
+    ran: list[uvicorn.Server] = []
+
+    def run(server: uvicorn.Server) -> None:
+        ran.append(server)
+        server.started = True
+
+    monkeypatch.setattr(uvicorn.Server, "run", run)
+    serve(FastAPI(), host="127.0.0.1", port=1)
+    [server] = ran
+    patience_s = httpx2.Limits().keepalive_expiry
+    assert patience_s is not None
+    assert server.config.timeout_keep_alive > 2 * patience_s
