@@ -1,5 +1,6 @@
 """Child processes that never outlive the process that started them."""
 
+import atexit
 import ctypes
 import fcntl
 import os
@@ -81,6 +82,12 @@ def only_one(lock: Path, what: str) -> Iterator[None]:
             yield
         finally:
             file.truncate(0)
+
+
+@atexit.register
+def _keep_no_promise() -> None:
+    for promised in _PROMISED:
+        promised.close()
 
 
 def port_is_free(port: int, host: str = "127.0.0.1") -> bool:

@@ -10,15 +10,17 @@ from services.dispatch import facts, queries, routing
 from services.dispatch.desk import Desk
 from services.dispatch.domain import matching
 from services.dispatch.domain.assignment import Status
+from services.dispatch.domain.costs import URGENT
+from services.dispatch.domain.diversion import UnderWay
 from services.dispatch.domain.lookahead import Work, expected_free
 from services.dispatch.domain.matching import Plan
 from services.dispatch.domain.policy import Policy
-from services.dispatch.domain.pool import Busy, Team, Waiting
+from services.dispatch.domain.pool import Busy, Place, Team, Waiting
 from services.dispatch.domain.travel import TravelTimes
 from services.dispatch.peers import Teams
 from services.dispatch.roster import as_team
 from shared.db import Database
-from shared.messages.availability import Availability
+from shared.messages.availability import Availability, TeamAvailability
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,13 @@ class Gathered:
     calls: tuple[Waiting, ...]
     teams: tuple[Team, ...]
     times: TravelTimes | None
+    under_way: Mapping[UUID, Mapping[Any, Any]]
+    """The incidents whose team may be taken off, by id; read only when a call of priority 1 waits."""
+    may_turn: tuple[UnderWay, ...]
 
     def decide(self, policy: Policy) -> Plan:
         """Return who goes where."""
-        return matching.decide(self.calls, self.teams, self.times, policy, self.now)
+        return matching.decide(self.calls, self.teams, self.times, policy, self.now, self.may_turn)
 
 
 async def snapshot(desk: Desk, peer: Teams) -> Availability:
@@ -49,13 +54,32 @@ async def gather(db: Database, desk: Desk, seen: Availability) -> Gathered | Non
     async with db.autocommit() as unit:
         rows = await queries.waiting(unit.conn, desk.jurisdiction)
         engaged = await queries.engaged(unit.conn, desk.jurisdiction)
+        is_urgent = desk.policy.divert_saves is not None and any(row["priority"] == URGENT for row in rows)
+        driven_to = await queries.under_way(unit.conn, desk.jurisdiction) if is_urgent else []
     if not rows:
         return None
     now = rows[0]["now"]
     calls = tuple(call_of(row) for row in rows)
     teams = everybody(seen, engaged, desk.policy, now)
     times = await drives(desk, calls, teams, now)
-    return Gathered(now, {row["id"]: row for row in rows}, calls, teams, times)
+    may_turn = _may_turn(seen, engaged, driven_to)
+    return Gathered(
+        now, {row["id"]: row for row in rows}, calls, teams, times, {row["id"]: row for row in driven_to}, may_turn
+    )
+
+
+def _may_turn(seen: Availability, engaged: queries.Engaged, rows: Sequence[Mapping[Any, Any]]) -> tuple[UnderWay, ...]:
+    """Return the teams that drive to a call as they would be without it; their own rules are asked like anybody else's."""
+    teams = {team.team_id: team for team in seen.items}
+    return tuple(
+        UnderWay(
+            as_team(teams[row["team_id"]], has_it=True, in_emergency=row["team_id"] in engaged.emergencies),
+            call_of(row),
+            row["eta"],
+        )
+        for row in rows
+        if row["team_id"] in teams
+    )
 
 
 async def drives(desk: Desk, calls: Sequence[Waiting], teams: Sequence[Team], now: datetime) -> TravelTimes | None:
@@ -73,23 +97,27 @@ def everybody(
             busy_here=team.team_id in engaged.work,
             in_emergency=team.team_id in engaged.emergencies,
             has_it=team.team_id == has_it,
-            busy=_busy(engaged.work.get(team.team_id), policy, now),
+            busy=_busy(engaged.work.get(team.team_id), team, policy, now),
         )
         for team in seen.items
     )
 
 
-def _busy(row: Mapping[Any, Any] | None, policy: Policy, now: datetime) -> Busy | None:
+def _busy(row: Mapping[Any, Any] | None, team: TeamAvailability, policy: Policy, now: datetime) -> Busy | None:
     if row is None:
         return None
+    place = facts.place_of(row["location"])
+    if row["turns_since"] is not None and team.position is not None:
+        place = Place(team.position.lat_deg, team.position.lon_deg)
     work = Work(
         status=Status(row["status"]),
         discipline=row["discipline"],
-        place=facts.place_of(row["location"]),
+        place=place,
         arrived_at=row["arrived_at"],
         eta=row["eta"],
         drive=None if row["drive_s"] is None else timedelta(seconds=row["drive_s"]),
         expected_clear_at=row["expected_clear_at"],
+        turns_since=row["turns_since"],
     )
     return expected_free(work, policy, now)
 

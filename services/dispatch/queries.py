@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Integer, String, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.dispatch.domain.diversion import DIVERTED
 from services.dispatch.domain.silence import LONGEST_SILENCE
 from services.dispatch.tables import LIVE_SQL
 from shared.edge import cursor, read_cursor
@@ -82,10 +83,19 @@ _NEEDS: Final = text(f"""
 """).bindparams(bindparam("incident_id", type_=Uuid))
 _WORK: Final = text(f"""
     SELECT a.team_id, a.status, a.eta, a.drive_s, a.expected_clear_at, i.facts -> 'disciplines' ->> 0 AS discipline,
-        i.facts -> 'location' AS location,
+        i.facts -> 'location' AS location, CASE WHEN a.recall_reason = '{DIVERTED}' THEN a.recalled_at END AS turns_since,
         (SELECT max(e.at) FROM dispatch.incident_event e WHERE e.assignment_id = a.id AND e.after = 'on_scene') AS arrived_at
     FROM dispatch.assignment a JOIN dispatch.incident i ON i.id = a.incident_id
     WHERE a.jurisdiction = :jurisdiction AND a.{LIVE_SQL}
+""").bindparams(bindparam("jurisdiction", type_=String))
+_UNDER_WAY: Final = text(f"""
+    SELECT i.id, i.priority, i.created_at, i.version, i.facts, {_HISTORY_OF}, a.id AS assignment_id, a.team_id,
+        coalesce(a.eta, c.now + a.drive_s * interval '1 s') AS eta
+    FROM dispatch.assignment a JOIN dispatch.incident i ON i.id = a.incident_id, (SELECT dispatch.clock() AS now) c
+    WHERE a.jurisdiction = :jurisdiction AND a.status IN ('accepted', 'en_route') AND NOT a.scheduled
+        AND coalesce(a.eta, c.now + a.drive_s * interval '1 s') IS NOT NULL
+        AND i.wanted = 'civilian' AND i.may_offer AND i.verdict = 'safe'
+        AND NOT EXISTS (SELECT 1 FROM dispatch.assignment x WHERE x.incident_id = i.id AND x.recall_reason = '{DIVERTED}')
 """).bindparams(bindparam("jurisdiction", type_=String))
 _EMERGENCIES: Final = text("""
     SELECT CAST(subject AS uuid) FROM dispatch.alert
@@ -120,6 +130,11 @@ async def engaged(conn: AsyncConnection, jurisdiction: str) -> Engaged:
     work = (await conn.execute(_WORK, {"jurisdiction": jurisdiction})).mappings().all()
     emergencies = (await conn.execute(_EMERGENCIES)).scalars().all()
     return Engaged({row["team_id"]: row for row in work}, frozenset(emergencies))
+
+
+async def under_way(conn: AsyncConnection, jurisdiction: str) -> list[Mapping[Any, Any]]:
+    """Return the incidents to which a team drives that may be taken off: each with its team, never one that lost a team so before."""
+    return list((await conn.execute(_UNDER_WAY, {"jurisdiction": jurisdiction})).mappings().all())
 
 
 _TABLET: Final = text(f"""

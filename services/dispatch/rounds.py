@@ -17,9 +17,10 @@ from sqlalchemy import BigInteger, String, Uuid, bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.dispatch import facts, gathering, queries, store
-from services.dispatch.commands import offers
+from services.dispatch.commands import diversions, offers
 from services.dispatch.desk import Desk
 from services.dispatch.domain import explanation
+from services.dispatch.domain.diversion import Diversion
 from services.dispatch.domain.explanation import Considered
 from services.dispatch.domain.incident import ReturnReason
 from services.dispatch.domain.matching import Choice, Hold, Plan
@@ -32,6 +33,7 @@ from shared.peer import PeerSilentError
 log = structlog.get_logger(__name__)
 ROUNDS = Counter("dispatch_rounds_total", "Rounds of matching", ["result"])
 ROUND_S = Histogram("dispatch_round_seconds", "How long a round took")
+DIVERSIONS = Counter("dispatch_diversions_total", "Teams taken off a call for one of priority 1")
 HOLDS = Counter("dispatch_holds_total", "Holds asked of the teams service", ["answer"])
 _LOCK: Final = text("SELECT pg_try_advisory_lock(1146310465, hashtext(:jurisdiction))").bindparams(
     bindparam("jurisdiction", type_=String)
@@ -97,6 +99,8 @@ class Matchmaker:
         lost = 0
         for choice in plan.choices:
             lost += not await self._commit(gathered, plan, choice)
+        if plan.diversion is not None:
+            await self._divert(gathered, plan.diversion)
         await self._note_waiting(plan, gathered)
         ROUNDS.labels("matched" if plan.choices else "held" if plan.holds else "nobody").inc()
         made = len(plan.choices) - lost
@@ -118,6 +122,15 @@ class Matchmaker:
             return False
         self.pursue(assignment_id, choice.team.id, choice.incident_id)
         return True
+
+    async def _divert(self, gathered: Gathered, diversion: Diversion) -> None:
+        left = gathered.under_way[diversion.taken_from]
+        seen = {diversion.incident_id: gathered.rows[diversion.incident_id]["version"], left["id"]: left["version"]}
+        async with self._db.autocommit() as unit:
+            done = await diversions.divert(unit, self._desk, diversion, seen=seen, assignment_id=left["assignment_id"])
+        if done:
+            DIVERSIONS.inc()
+            log.info("team.diverted", team_id=str(diversion.team.id), taken_from=str(left["id"]), words=diversion.words)
 
     def pursue(self, assignment_id: UUID, team_id: UUID, incident_id: UUID) -> None:
         """Hold the team and offer, beside the round."""

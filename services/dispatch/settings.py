@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     """Whose hours the speeds of the estimate are for."""
     equity_weights: dict[str, Annotated[float, Field(ge=1, le=LARGEST_EQUITY)]] = {}
     """JSON, neighborhood to weight (1 to 1.5): how much more a minute counts where people wait longer than the city. Publish it."""
+    divert: bool = True
+    """Whether a team that drives to a call of priority 2 or 3 may be taken off it for one of priority 1 that nobody else reaches soon."""
     router: Literal["none", "osrm", "valhalla"] = "none"
     """A routing server to ask for drives; without one, or when it fails, they are estimated."""
     router_url: str = ""
@@ -122,7 +124,11 @@ class Settings(BaseSettings):
             "restorative_justice": OnScene(self.stay_restorative_justice),
         }
         return Policy(
-            on_scene=stays, travel_factor=self.travel_factor, timezone=self.timezone, equity=self.equity_weights
+            on_scene=stays,
+            travel_factor=self.travel_factor,
+            timezone=self.timezone,
+            equity=self.equity_weights,
+            divert_saves=Policy().divert_saves if self.divert else None,
         )
 
     @property

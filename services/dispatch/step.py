@@ -25,6 +25,7 @@ RECALL_WORDS: Final[Mapping[str, str]] = {
     "no_co_response": "Police did not come. The call was taken back; say when you are away.",
     "supervisor_recalled": "A supervisor called you off. Say when you are away.",
     "not_departed": "You did not leave in time. The call goes to somebody else; say that you are free.",
+    "diverted": "A more urgent call needs you. Somebody else goes to this one; say that you are free, and the offer follows.",
     "no_longer_fits": "New facts need another team. The call goes to somebody else; say that you are free.",
 }
 _ALERTED: Final = assignments.UNDER_WAY | {assignments.Status.WITHDRAWING}

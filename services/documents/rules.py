@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from services.dispatch.domain import assignment, deadlines, guards, silence
+from services.dispatch.domain.diversion import DIVERTED
+from services.dispatch.domain.policy import Policy
 from services.documents.words import comments, sentence, table
 from services.documents.words import page as whole_page
 
@@ -14,7 +16,9 @@ FIRST_DEADLINE: Final = 10
 
 def page() -> str:
     """Return the page."""
-    return whole_page("Rules of dispatch", "`services/dispatch/domain`", INTRODUCTION, *_guards(), *_deadlines())
+    return whole_page(
+        "Rules of dispatch", "`services/dispatch/domain`", INTRODUCTION, *_guards(), *_deadlines(), *_diversion()
+    )
 
 
 INTRODUCTION: Final = """
@@ -78,6 +82,25 @@ def _deadlines() -> list[str]:
             "A team whose work expires (D-11, D-12) counts like one that declines: after `DISPATCH_MOST_OFFERS` of them the call is"
             " returned with `no_team_accepted`. When a crew has not arrived (D-15) the call is returned *and* the call center is asked"
             " to check on the team."
+        ),
+    ]
+
+
+def _diversion() -> list[str]:
+    policy = Policy()
+    assert policy.divert_saves is not None, "it is on by default"
+    return [
+        "## Taken off a call for a more urgent one",
+        (
+            f"D-{FIRST_DEADLINE + len(deadlines.Watch)}: a crew that has accepted, or is on its way, is called off"
+            f" (`{DIVERTED}`) for a call of priority 1 only when all of this holds: its own call is of priority 2 or 3, has not"
+            " lost a team like this before, and somebody else can go to it; the crew is not expected there within"
+            f" {in_words(policy.divert_left)}; where it is now is known; to the"
+            f" urgent call nobody is being sent, and the crew is there at least {in_words(policy.divert_saves)} sooner than anybody else"
+            f" would be; both calls have {in_words(policy.divert_needs)} or more until they are returned; and what is saved is worth more"
+            f" than what the other call loses and {in_words(policy.divert_price)} ([matching.md](matching.md)). Its own call waits again in"
+            " the same statement, by its old age and deadline. The crew is free, and is offered the urgent call, when it says so; D-17 and"
+            " D-18 hold as for every recall. `DISPATCH_DIVERT=false` switches it off."
         ),
     ]
 

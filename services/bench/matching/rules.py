@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from services.dispatch.domain import matching, travel
+from services.dispatch.domain.diversion import UnderWay
 from services.dispatch.domain.masks import hold_until
 from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Place, Team, Waiting
@@ -23,6 +24,8 @@ class Scene:
     waiting: Sequence[Waiting]
     teams: Sequence[Team]
     policy: Policy
+    under_way: Sequence[UnderWay] = ()
+    """Teams that drive to a call and were never taken off it."""
 
 
 class Sent(NamedTuple):
@@ -30,6 +33,8 @@ class Sent(NamedTuple):
 
     pairs: list[tuple[UUID, UUID]]
     again_at: datetime | None = None
+    diverted: tuple[UUID, UUID] | None = None
+    """The call and the team that turns around for it."""
 
 
 Rule = Callable[[Scene], Sent]
@@ -39,14 +44,15 @@ RECHECK: Final = timedelta(minutes=10)
 
 def look_ahead(scene: Scene) -> Sent:
     """The production rule."""
-    plan = matching.decide(scene.waiting, scene.teams, None, scene.policy, scene.now)
+    plan = matching.decide(scene.waiting, scene.teams, None, scene.policy, scene.now, scene.under_way)
     pairs = [(choice.incident_id, choice.team.id) for choice in plan.choices]
+    diverted = None if plan.diversion is None else (plan.diversion.incident_id, plan.diversion.team.id)
     if not plan.holds:
-        return Sent(pairs)
+        return Sent(pairs, diverted=diverted)
     kept = {hold.incident_id for hold in plan.holds}
     ends = [hold_until(call, scene.policy) for call in scene.waiting if call.id in kept]
     later = [at for at in ends if at > scene.now]
-    return Sent(pairs, min([scene.now + RECHECK, *later]))
+    return Sent(pairs, min([scene.now + RECHECK, *later]), diverted)
 
 
 def closest_idle(scene: Scene) -> Sent:

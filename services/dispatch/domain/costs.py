@@ -87,7 +87,7 @@ def board(
     counted = np.where(unknown, policy.unknown_drive.total_seconds(), drives) if unknown.any() else drives
     codes = masks.first_of(rules, shape)
     _spare_urgent_calls(calls, codes, counted, free_s, policy)
-    weights = np.array([_weight(call, policy) for call in calls], dtype=np.float64)
+    weights = np.array([weight_of(call, policy) for call in calls], dtype=np.float64)
     parts = {
         "waiting_cost": _whole(free_s + counted, weights[:, None]),
         "driving_cost": _whole(counted.copy(), policy.drive_price),
@@ -127,7 +127,8 @@ def _free_s(team: Team, now: datetime) -> float:
     return float(max(1, round((team.busy.free_at - now).total_seconds())))
 
 
-def _weight(call: Waiting, policy: Policy) -> float:
+def weight_of(call: Waiting, policy: Policy) -> float:
+    """Return what a second of this call's waiting costs."""
     weight = policy.weights.get(call.priority, policy.weights[2])
     return weight * policy.equity.get(call.neighborhood or "", 1.0)
 

@@ -149,8 +149,11 @@ def after(watch: Watch, stage: int, now: datetime, durations: Durations) -> Dead
 def assign(
     since: datetime, assign_by: datetime, priority: int, now: datetime, durations: Durations
 ) -> tuple[datetime, int]:
-    """Return when a waiting incident is looked at next and at which stage: a supervisor's alert first, then its return."""
+    """Return when a waiting incident is looked at next and at which stage: a supervisor's alert first, then its return.
+
+    One that has waited longer than that already, because it had a team and lost it, is alerted about at once.
+    """
     alert_after = durations.waiting_alert.get(priority)
-    if alert_after is not None and now < since + alert_after < assign_by:
-        return since + alert_after, 0
+    if alert_after is not None and (alert_at := max(since + alert_after, now)) < assign_by:
+        return alert_at, 0
     return assign_by, 1

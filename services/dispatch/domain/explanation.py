@@ -91,7 +91,7 @@ def hold_words(board: Board, row: int, column: int, sent: Sequence[tuple[int, in
     """Return a HOLD as a dispatcher says it; `sent` are the rows and columns of the round's choices."""
     team = board.teams[column]
     said = "says it will be" if team.busy is not None and team.busy.said_by == "crew" else "should be"
-    kept = f"{team.name} {said} clear in {_minutes(board.free_s[column])} min, {_away(board.drive_s[row, column])}"
+    kept = f"{team.name} {said} clear in {minutes(board.free_s[column])} min, {_away(board.drive_s[row, column])}"
     free = np.flatnonzero((board.codes[row] == masks.FREE_TO_GO) & ~board.busy)
     if not free.size:
         return f"{kept}; no free team can go."
@@ -108,7 +108,7 @@ def nobody_words(board: Board, row: int, sent: Sequence[tuple[int, int]]) -> str
 def first_words(board: Board, row: int) -> str:
     """Return why a call goes before the others; nothing if it does not."""
     left_s = board.left_s[row]
-    return "" if left_s is None else f"This call goes first: {_minutes(left_s)} min are left to find it a team."
+    return "" if left_s is None else f"This call goes first: {minutes(left_s)} min are left to find it a team."
 
 
 def _yields_words(board: Board, row: int, sent: Sequence[tuple[int, int]]) -> str:
@@ -121,7 +121,7 @@ def _yields_words(board: Board, row: int, sent: Sequence[tuple[int, int]]) -> st
     if not lost:
         return ""
     other, column = min(lost, key=lambda pair: int(board.cost[row, pair[1]]))
-    left = _minutes(board.left_s[other] or 0)
+    left = minutes(board.left_s[other] or 0)
     return f"{board.teams[column].name} goes first to another call: {left} min are left to find that one a team."
 
 
@@ -206,7 +206,7 @@ def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float,
     free_s, drive_s, language, provider = numbers
     words = _away(drive_s)
     if free_s:
-        words = f"clear in {_minutes(free_s)} min, then {words}"
+        words = f"clear in {minutes(free_s)} min, then {words}"
     if start.why:
         words = f"{words} from its base ({start.why})"
     if language:
@@ -219,8 +219,9 @@ def _words(call: Waiting, team: Team, start: Start, numbers: tuple[float, float,
 
 
 def _away(drive_s: float) -> str:
-    return "an unknown drive" if drive_s != drive_s else f"{_minutes(drive_s)} min away"  # noqa: PLR0124 - NaN
+    return "an unknown drive" if drive_s != drive_s else f"{minutes(drive_s)} min away"  # noqa: PLR0124 - NaN
 
 
-def _minutes(seconds: float) -> int:
+def minutes(seconds: float) -> int:
+    """Return whole minutes as they are said: never 0."""
     return int(seconds / 60 + 0.5) or 1

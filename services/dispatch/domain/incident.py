@@ -20,7 +20,7 @@ class Action(StrEnum):
     """What can happen to an incident."""
 
     COMMIT = "commit"  # a team was chosen
-    REQUEUE = "requeue"  # the team was lost before it left: somebody else must be found
+    REQUEUE = "requeue"  # the team was lost before it arrived: somebody else must be found
     CLOSE = "close"  # the crew cleared
     RETURN = "return"  # the call center gets the call again, with a reason
     CANCEL = "cancel"  # the call center needs nobody any more

@@ -11,7 +11,9 @@ from services.dispatch.domain.pool import Busy, Place
 _LONGEST: Final = 8.0
 """Work that lasts longer than so many times its mean says nothing about when it ends; it is treated as that old."""
 SOON: Final = timedelta(minutes=2)
-"""A crew that said when it would be clear, and is not, may be clear at any moment."""
+"""A crew that said when it would be clear, and is not, may be clear at any moment; so may one that was asked to turn around."""
+_TURNS_WITHIN: Final = timedelta(minutes=3)
+"""A crew that was taken off its call for another, and has not said by then that it is free, is not counted on any more."""
 
 
 class Work(NamedTuple):
@@ -24,12 +26,15 @@ class Work(NamedTuple):
     eta: datetime | None = None
     drive: timedelta | None = None
     expected_clear_at: datetime | None = None
+    turns_since: datetime | None = None
+    """When the team was taken off this call for a more urgent one; `place` is then where it was seen."""
 
 
 def expected_free(work: Work, policy: Policy, now: datetime) -> Busy | None:
-    """Return when and where the team is expected to be free; None for one that is being called off."""
+    """Return when and where the team is expected to be free; None for one that is being called off, but for a more urgent call."""
     if work.status is Status.WITHDRAWING:
-        return None
+        turns = work.turns_since is not None and now - work.turns_since < _TURNS_WITHIN
+        return Busy(now + SOON, work.place) if turns else None
     if work.expected_clear_at is not None:
         return Busy(max(work.expected_clear_at, now + SOON), work.place, "crew")
     law = policy.stay(work.discipline)

@@ -14,8 +14,9 @@ from uuid import UUID
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from services.dispatch.domain import costs, masks
+from services.dispatch.domain import costs, diversion, masks
 from services.dispatch.domain.costs import Board
+from services.dispatch.domain.diversion import Diversion, UnderWay
 from services.dispatch.domain.incident import ReturnReason
 from services.dispatch.domain.masks import BUSY, BY_HAND, OF_FACTS, RULES, Rule
 from services.dispatch.domain.policy import Policy
@@ -54,6 +55,8 @@ class Plan:
     board: Board = field(compare=False, repr=False)
     sent: tuple[tuple[int, int], ...] = field(compare=False, repr=False)
     """The choices as rows and columns of the board."""
+    diversion: Diversion | None = None
+    """The one team that is taken off its call in this round; the next round sees what became of it."""
 
     def place_of(self, incident_id: UUID, team_id: UUID) -> tuple[int, int]:
         """Return the row and the column of the board where a call and a team meet."""
@@ -63,9 +66,17 @@ class Plan:
 
 
 def decide(
-    waiting: Sequence[Waiting], teams: Sequence[Team], travel_times: TravelTimes | None, policy: Policy, now: datetime
+    waiting: Sequence[Waiting],
+    teams: Sequence[Team],
+    travel_times: TravelTimes | None,
+    policy: Policy,
+    now: datetime,
+    under_way: Sequence[UnderWay] = (),
 ) -> Plan:
-    """Return who is sent where, who is kept for whom, and who gets nobody. The order of the input does not matter."""
+    """Return who is sent where, who is kept for whom, who is taken off a call for another, and who gets nobody.
+
+    `under_way`: the teams that may be taken off. The order of the input does not matter.
+    """
     board = costs.board(waiting, teams, travel_times, policy, now)
     chosen = solve(board)
     choices: list[Choice] = []
@@ -79,7 +90,8 @@ def decide(
         else:
             choices.append(Choice(call.id, board.teams[column]))
     sent = tuple((row, column) for row, column in chosen.items() if board.free_s[column] <= 0)
-    return Plan(tuple(choices), tuple(holds), tuple(unmatched), board, sent)
+    diverted = diversion.find(board, chosen, under_way, policy, now)
+    return Plan(tuple(choices), tuple(holds), tuple(unmatched), board, sent, diverted)
 
 
 def solve(board: Board) -> dict[int, int]:

@@ -69,6 +69,14 @@ class Policy:
     hold_saves: timedelta | None = timedelta(minutes=5)
     """A priority-1 call is kept for a busy team only if that brings somebody so much sooner than the best free team; None: whenever
     that costs less."""
+    divert_saves: timedelta | None = timedelta(minutes=10)
+    """A team is taken off a call that it drives to only if it is at one of priority 1 so much sooner than anybody else; None: never."""
+    divert_left: timedelta = timedelta(minutes=5)
+    """A team that should arrive sooner than in so much is left alone."""
+    divert_price: timedelta = timedelta(minutes=5)
+    """What it counts for that a crew turns around and a caller is told to wait again."""
+    divert_needs: timedelta = timedelta(minutes=3)
+    """A crew needs so much to read it, to say that it is free and to accept: nobody is taken off for a call that is returned sooner."""
     on_scene: Mapping[str, OnScene] = _fixed(
         mediator=OnScene(timedelta(minutes=30)),
         interrupter=OnScene(timedelta(minutes=30)),

@@ -66,7 +66,7 @@ _FOUND: Final = {  # dispatch's news may skip steps that intake never heard of
     _S.EN_ROUTE: frozenset({Source.PROGRESS}),
     _S.ON_SCENE: frozenset({Source.PROGRESS}),
 }
-_LOST: Final = {  # the crew did not leave in time or no longer fits, so the call waits again, or another crew has it
+_LOST: Final = {  # the crew did not leave in time, no longer fits or is needed more elsewhere: the call waits again
     _S.IN_REVIEW: frozenset({Source.PROGRESS}),
     _S.QUEUED: frozenset({Source.PROGRESS}),
     _S.OFFERED: frozenset({Source.PROGRESS}),

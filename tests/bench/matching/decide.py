@@ -14,6 +14,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -22,6 +23,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from services.dispatch.domain import explanation, matching
+from services.dispatch.domain.diversion import UnderWay
 from services.dispatch.domain.policy import Policy
 from services.dispatch.domain.pool import Busy, Place, Position, Team, Waiting
 
@@ -77,9 +79,22 @@ def a_team(draw: random.Random) -> Team:
     )  # fmt: skip
 
 
-def whole(calls: list[Waiting], teams: list[Team]) -> matching.Plan:
+def driving(draw: random.Random, teams: list[Team]) -> list[UnderWay]:
+    """Half of the busy teams drive to calls that they may be taken off."""
+    busy = [team for team in teams if team.busy is not None]
+    return [
+        UnderWay(
+            replace(team, busy=None, busy_here=False),
+            replace(a_call(draw), priority=2),
+            NOW + timedelta(minutes=40 * draw.random()),
+        )
+        for team in busy[::2]
+    ]
+
+
+def whole(calls: list[Waiting], teams: list[Team], under_way: list[UnderWay]) -> matching.Plan:
     """Decide and explain every call."""
-    plan = matching.decide(calls, teams, None, POLICY, NOW)
+    plan = matching.decide(calls, teams, None, POLICY, NOW, under_way)
     columns = {team.id: column for column, team in enumerate(plan.board.teams)}
     got = {one.incident_id: columns[one.team.id] for part in (plan.choices, plan.holds) for one in part}
     chosen = [got.get(call.id) for call in plan.board.calls]
@@ -97,14 +112,14 @@ def timed_ms(work: Callable[[], object], rounds: int) -> list[float]:
     return sorted(times)
 
 
-def measured(calls: list[Waiting], teams: list[Team]) -> Measured:
+def measured(calls: list[Waiting], teams: list[Team], under_way: list[UnderWay]) -> Measured:
     """Return the best of each figure over several passes, each of the solver and of the whole in turn."""
-    price = whole(calls, teams).board.price.astype(np.float64)
+    price = whole(calls, teams, under_way).board.price.astype(np.float64)
     rounds = ROUNDS[len(calls)]
     passes = []
     for _ in range(PASSES):
         solver = timed_ms(lambda: linear_sum_assignment(price), rounds)
-        ours = timed_ms(lambda: whole(calls, teams), rounds)
+        ours = timed_ms(lambda: whole(calls, teams, under_way), rounds)
         passes.append(Measured(ours[int(len(ours) * 0.99)], ours[len(ours) // 2], solver[len(solver) // 2]))
     return Measured(*(min(column) for column in zip(*passes, strict=True)))
 
@@ -127,7 +142,8 @@ def main() -> int:
     for size, limit in LIMITS_MS.items():
         draw = random.Random(size)
         calls, teams = [a_call(draw) for _ in range(size)], [a_team(draw) for _ in range(size)]
-        plan, found = whole(calls, teams), measured(calls, teams)
+        under_way = driving(draw, teams)
+        plan, found = whole(calls, teams, under_way), measured(calls, teams, under_way)
         verdict = judged(size, found)
         worst |= not verdict.holds
         print(
@@ -135,7 +151,8 @@ def main() -> int:
             f"bare solver {found.solver:.3f} ms (study {STUDY_MS[size]:g}); "
             f"p99 over solver {found.p99 / found.solver:.1f} (wanted {limit / STUDY_MS[size]:.1f}); "
             f"{'holds' if verdict.holds else 'does not hold'} {verdict.words}; "
-            f"{len(plan.choices)} sent, {len(plan.holds)} kept, {len(plan.unmatched)} left"
+            f"{len(plan.choices)} sent, {len(plan.holds)} kept, {len(plan.unmatched)} left, "
+            f"{len(under_way)} may be taken off, {'one' if plan.diversion else 'none'} is"
         )
     print(f"load average {os.getloadavg()[0]:.2f} at the end")
     return worst

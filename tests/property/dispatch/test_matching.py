@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
 from services.dispatch.domain import costs, explanation, matching, travel
+from services.dispatch.domain.diversion import UnderWay
 from services.dispatch.domain.matching import Choice, Hold
 from services.dispatch.domain.policy import Policy
-from services.dispatch.domain.pool import Busy, Place, Team, Waiting
+from services.dispatch.domain.pool import Busy, Place, Position, Team, Waiting
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 DISCIPLINES = ("mediator", "interrupter", "restorative_justice")
@@ -93,6 +94,69 @@ def test_the_order_of_the_input_does_not_matter(both: tuple[list[Waiting], list[
     waiting, everybody = both
     plan = matching.decide(waiting, everybody, None, Policy(), NOW)
     assert matching.decide(waiting[::-1], everybody[::-1], None, Policy(), NOW) == plan
+
+
+near = st.builds(Place, st.floats(34.0, 34.1), st.floats(-118.3, -118.2))
+mostly_able = teams.map(
+    lambda team: replace(
+        team,
+        offerable=True,
+        crew=2,
+        catchment=dict.fromkeys(SLUGS, "home"),
+        disciplines=team.disciplines | {"mediator"},
+    )
+)
+at_work = st.builds(
+    lambda team, work: replace(team, busy=work, busy_here=True),
+    mostly_able,
+    st.builds(Busy, st.integers(1, 90).map(lambda n: NOW + timedelta(minutes=n)), near),
+)
+driving = st.builds(
+    lambda team, place, call, left: UnderWay(
+        replace(team, busy=None, held=False, busy_here=False, position=Position(place, NOW)), call, NOW + left
+    ),
+    mostly_able,
+    near,
+    calls,
+    st.integers(0, 90).map(lambda n: timedelta(minutes=n)),
+)
+late = st.builds(replace, calls, priority=st.just(1), place=near, refused_by=st.just(frozenset()))
+crowded = st.tuples(
+    st.lists(st.one_of(calls, late), min_size=1, max_size=4, unique_by=lambda one: one.id),
+    st.lists(st.one_of(teams, at_work), max_size=6, unique_by=lambda one: one.id),
+    st.lists(driving, min_size=1, max_size=6, unique_by=(lambda one: one.team.id, lambda one: one.call.id)),
+)
+
+
+@given(crowded)
+def test_who_is_taken_off_a_call_may_go_to_the_other_and_leaves_it_to_somebody(
+    scene: tuple[list[Waiting], list[Team], list[UnderWay]],
+) -> None:
+    waiting, everybody, under_way = scene
+    waiting = [call for call in waiting if call.id not in {one.call.id for one in under_way}]
+    on_road = {one.team.id: one for one in under_way}
+    everybody = [team for team in everybody if team.id not in on_road] + [
+        replace(one.team, busy_here=True, busy=Busy(one.eta + timedelta(minutes=30), one.call.place))
+        for one in under_way
+    ]
+    policy = replace(
+        Policy(), divert_saves=timedelta(minutes=1), divert_price=timedelta(0)
+    )  # else it hardly ever happens
+    plan = matching.decide(waiting, everybody, None, policy, NOW, under_way)
+    assert matching.decide(waiting[::-1], everybody[::-1], None, policy, NOW, under_way[::-1]) == plan
+    if (found := plan.diversion) is None:
+        return
+    one, urgent = on_road[found.team.id], next(call for call in waiting if call.id == found.incident_id)
+    assert (urgent.priority, one.call.id) == (1, found.taken_from)
+    assert one.call.priority > 1
+    assert urgent.id not in {choice.incident_id for choice in plan.choices}, "a call that is sent a team needs no other"
+    assert matching.why_not(urgent, one.team, policy, NOW) is None
+    assert matching.why_not(one.call, found.successor, policy, NOW) is None
+    assert found.successor.id != found.team.id
+    assert found.successor.id not in {choice.team.id for choice in plan.choices}
+    assert {hold.incident_id for hold in plan.holds if hold.team.id == found.successor.id} <= {urgent.id}
+    assert one.eta - NOW >= policy.divert_left
+    assert found.saves_s >= 60
 
 
 @given(rounds)

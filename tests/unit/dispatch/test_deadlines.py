@@ -94,3 +94,9 @@ def test_a_waiting_call_is_alerted_before_it_is_returned(
 ) -> None:
     at, stage = deadlines.assign(NOW, NOW + assign_in, priority, NOW, D)
     assert (at - NOW, stage) == expected
+
+
+def test_a_call_that_had_a_team_and_lost_it_is_alerted_about_at_once_if_it_is_old() -> None:
+    since = NOW - timedelta(minutes=20)
+    assert deadlines.assign(since, NOW + timedelta(minutes=40), 2, NOW, D) == (NOW, 0)
+    assert deadlines.assign(since, NOW, 2, NOW, D) == (NOW, 1), "it is returned"
