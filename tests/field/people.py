@@ -196,7 +196,7 @@ class Tablet:
             "dispatch", "POST", path, token=self.token, json={"action": action, **body}, headers=headers
         )
 
-    async def press(self, item: Body, action: str, *, within_s: float = 20.0, **body: Any) -> Body:
+    async def press(self, item: Body, action: str, *, within_s: float = 60.0, **body: Any) -> Body:
         """Send one action as a tablet's queue does: with a key, again and again while there is silence or a fault."""
         path = f"/v1/assignments/{item['id']}/actions"
         reply = await self.wire.insist(

@@ -134,7 +134,7 @@ class Wire:
             service, "GET", path, token=token, headers=headers, timeout_s=whole + USUAL_TIMEOUT_S, replica=replica
         )
 
-    async def insist(self, service: str, method: str, path: str, *, within_s: float = 20.0, **request: Any) -> Reply:
+    async def insist(self, service: str, method: str, path: str, *, within_s: float = 60.0, **request: Any) -> Reply:
         """Ask again while there is silence, a fault or `try again later`, for as long as `within_s`."""
         deadline = time.monotonic() + within_s
         while True:
