@@ -166,7 +166,7 @@ FRAGILE = (
     "Neighbors argue. Asdf hjkl qwrt zxcv.",
     "Los vecinos discuten. Он стоит у двери.",
     "Officer spoke with group of 14 people arguing.",
-    "Neighbors argue. k n i f e",
+    "k n i f e. Neighbors argue.",
     'Neighbors argue. She says "remember the orchids"',
     'Neighbors argue. The board is 6" wide. He said "orchids by morning" and left',
     "The heron glides past umbrellas beneath velvet rain since copper dawn wandered over quiet violet hills.",
