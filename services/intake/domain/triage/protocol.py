@@ -141,7 +141,7 @@ class Owner(NamedTuple):
 
     role: Role
     name: str = ""
-    facts: tuple[str, ...] = ()
+    facts: frozenset[str] = frozenset()
     """What a denial denies."""
     yields: bool = False
     """The rule's phrases may be taken back by their last word: each of their ends counts."""

@@ -340,7 +340,7 @@ def _denials(key: _Key, phrases: _Phrases) -> None:
                     raise stated["denies"].fault(f"{fact!r} is none of {', '.join(CORE_FOUR)}")
             for language in _LANGUAGES:
                 if language in stated:
-                    phrases.add(stated[language], Owner(role, facts=facts))
+                    phrases.add(stated[language], Owner(role, facts=frozenset(facts)))
 
 
 def _words(key: _Key, name: str) -> frozenset[str]:

@@ -12,9 +12,9 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
-from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Protocol, Role
 from services.intake.domain.triage.text import Break, Token, tokenize
+from services.intake.domain.triage.walk import Match
 
 _QUOTES: Final = frozenset('"“”„«»')
 _STOPS: Final = frozenset(".,;:!?…)]}")
@@ -119,9 +119,10 @@ class _Reader:
 
     def _distinct(self) -> Iterator[Finding]:
         """Yield each rule once for each different wording: the first time that it stands."""
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        words = tuple(token.word for token in self.tokens)
         for rule, span in self._findings():
-            key = (rule, " ".join(token.word for token in self.tokens[span.first : span.last + 1]))
+            key = (rule, words[span.first : span.last + 1])
             if key not in seen:
                 seen.add(key)
                 yield Finding(rule, self.quote(*span))
