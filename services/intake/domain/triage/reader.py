@@ -83,6 +83,7 @@ class _Reader:
         self.protocol = protocol
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
+        self.sentences = tuple(self._sentences())
         self.found = Found(self.tokens, protocol)
         self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
@@ -152,7 +153,7 @@ class _Reader:
 
     def _people(self) -> Iterator[People]:
         gatherings = sorted(m.first for m in self.found.of(Role.SIGNAL) if self.found.owner(m).name == "gathering")
-        sentences = self._sentences()
+        sentences = iter(self.sentences)
         sentence = next(sentences, None)
         for count, span in self._numbers(Role.PEOPLE):
             while sentence is not None and sentence.last < span.first:
@@ -170,7 +171,7 @@ class _Reader:
         limits = self.protocol.limits
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
-        for span in self._sentences():
+        for span in self.sentences:
             words = [token.word for token in self.tokens[span.first : span.last + 1] if not token.word.isdigit()]
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
@@ -201,7 +202,7 @@ class _Reader:
         grave: list[Span] = []
         harmless: list[Span] = []
         strange_words = 0
-        for span in self._sentences():
+        for span in self.sentences:
             words = told(span)
             if len(words) < limits.shortest_to_explain:
                 continue

@@ -5,7 +5,8 @@ word leads from each, is worked out when it is first needed and then remembered,
 one look-up.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count
@@ -14,6 +15,10 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.text import Break, Token
 
 _MOST_REMEMBERED: Final = 200_000
+_REPETITIVE: Final = 32
+"""A text whose words come so often, one with another, is a repetition."""
+_MOST_TURNS: Final = 512
+"""With more different stretches than that it is none after all."""
 
 
 class Match(NamedTuple):
@@ -74,6 +79,7 @@ class Walks:
         self._stands: dict[frozenset[int], _Stand] = {}
         self._start: _Stand | None = None
         self._remembered = 0
+        self._furthest = 0
 
     def matches(
         self,
@@ -92,6 +98,8 @@ class Walks:
             self._start = self._stand([self._root])
         found: list[Match] = []
         numbers = [kind.number for kind in kinds]
+        windows = self._windows(numbers, tokens)
+        walked: dict[bytes, list[tuple[int, int]]] = {}
         sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
         start, first_steps = self._start, self._start.after
         for first, number in enumerate(numbers):
@@ -100,20 +108,32 @@ class Walks:
                 begun = self._learnt(start, kinds[first])
             if begun is None:
                 continue
-            best: dict[int, int] = {}
-            breath_end = breath_ends[first]
+            again = walked.get(windows(first)) if windows is not None else None
+            if again is not None:
+                found.extend([Match(owner, first, first + length) for owner, length in again])
+                continue
             reached = self._reached(begun, first, kinds, numbers, sentence_ends[first], breath_ends)
-            for owners, last in reached:
-                for owner in owners:
-                    if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
-                        best[owner] = last
-            if best:
-                for owner in sorted(best) if len(best) > 1 else best:
-                    found.append(Match(owner, first, best[owner]))
-                if not every_end.isdisjoint(best):
-                    every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
-                    found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
+            here = _longest(reached, first, breath_ends[first], in_one_breath, every_end) if reached else []
+            found.extend(here)
+            if windows is not None:
+                walked[windows(first)] = [(owner, last - first) for owner, _, last in here]
+                if len(walked) > _MOST_TURNS:
+                    windows = None
         return found
+
+    def _windows(self, numbers: Sequence[int], tokens: Sequence[Token]) -> Callable[[int], bytes] | None:
+        """Return what tells, by the first word, all that a walk from there can meet; None where few words come again.
+
+        A text of the same words over and over is walked once for each of its turns.
+        """
+        if len(numbers) < _REPETITIVE * len(set(numbers)):
+            return None
+        if not self._furthest:
+            self._furthest = _furthest(self._root)
+        met = array("Q", [number * len(Break) + token.before for number, token in zip(numbers, tokens, strict=True)])
+        packed, size = met.tobytes(), met.itemsize
+        width = (self._furthest + 2) * size
+        return lambda first: packed[first * size : first * size + width]
 
     def _reached(
         self,
@@ -197,6 +217,37 @@ class Walks:
             passes=bool(ends or gaps),
         )
         return found
+
+
+def _longest(
+    reached: Sequence[tuple[Sequence[int], int]],
+    first: int,
+    breath_end: int,
+    in_one_breath: AbstractSet[int],
+    every_end: AbstractSet[int],
+) -> list[Match]:
+    """Return the longest phrase of each owner that was reached from `first`; of the owners of `every_end` all."""
+    best: dict[int, int] = {}
+    for owners, last in reached:
+        for owner in owners:
+            if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
+                best[owner] = last
+    found = [Match(owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best)]
+    if not every_end.isdisjoint(best):
+        every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
+        found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
+    return found
+
+
+def _furthest(node: Node) -> int:
+    """Return how many words a phrase that goes on at `node` may still hold."""
+    after = [1 + _furthest(beyond) for beyond in (*node.edges.values(), *node.others.values())]
+    if node.any is not None:
+        after.append(1 + _furthest(node.any))
+    if node.at_end is not None:
+        after.append(_furthest(node.at_end))
+    after.extend(width + _furthest(beyond) for width, beyond in node.gaps.items())
+    return max(after, default=0)
 
 
 def _step(node: Node, kind: Kind) -> Iterator[Node]:
