@@ -156,16 +156,21 @@ def _limits(protocol: Protocol) -> Iterable[str]:
         ("people in a quarrel, at most", f"{limits.people_in_quarrel}"),
         ("guests of a party, at most", f"{limits.people_at_gathering}"),
         ("a caller younger than this is a minor", f"{limits.adult_age}"),
-        ("words that must be understood, at least", f"{limits.least_known_words}, and {limits.least_known_share:.0%} of the text"),
-        ("words that look like another language, at most", f"{limits.most_foreign_share:.0%}"),
+        ("different words that must be understood, at least", f"{limits.least_known_words}"),
+        (
+            "words that must be understood of any sentences one after the other, at least",
+            f"{limits.least_known_share:.0%}, not counting {limits.unknown_words_forgiven} that is not",
+        ),
+        ("letters of another script in a sentence, at most", f"{limits.most_foreign_share:.0%}"),
         ("words of a sentence that one ordinary phrase explains, at most", f"{limits.words_per_explanation}"),
         ("the same where something is held, fetched or announced", f"{limits.words_per_explained_deed}"),
     ])  # fmt: skip
     yield (
         "A sentence of the first words that too few ordinary phrases explain is shown. It makes the call a review where "
         "somebody in it holds, carries, fetches, gives, hides or announces something, or a body is near; what somebody "
-        "is quoted with always needs an explanation, and so do all such sentences together when they are half of what "
-        "is told, or more. A thing or a deed that no list names is a review by its own rule."
+        "is quoted with always needs an explanation, and so do all such sentences together when they hold more than "
+        f"{limits.unexplained_words_forgiven} words. What other sentences tell explains none of these. A thing or a "
+        "deed that no list names is a review by its own rule."
     )
 
 

@@ -4,18 +4,25 @@ Per fact `no` < `unknown` < `yes` (the other way round where `no` is the bad new
 reasons found in it. What stands higher in the order is never decided more safely, with two exceptions: a denial removes
 `missing_info` and nothing else, and the first words and the first place of a call that had none remove `unintelligible`
 and `location_unknown`.
+
+Within one text the order is by whole sentences: what is told before or after takes no reason away, but for those that
+say what nobody has told yet (too few words, no dispute, nobody known), and "No." after the question that it answers. A
+word put into a sentence may change what the sentence says, and is another sentence.
 """
 
 import csv
 import gzip
+import json
+import re
 from dataclasses import replace
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.plan import PlanRules
-from services.intake.domain.triage.case import WORSE_WHEN_NO
+from services.intake.domain.triage.case import WORSE_WHEN_NO, unite
 from services.intake.domain.triage.decide import decide
 from services.intake.domain.triage.model import (
     CORE_FOUR,
@@ -28,7 +35,7 @@ from services.intake.domain.triage.model import (
     Verdict,
 )
 from services.intake.domain.triage.reader import read
-from services.intake.domain.triage.text import tokenize
+from services.intake.domain.triage.text import fold, tokenize
 from tests.property.intake.test_triage_properties import DANGERS, DENIALS, HARMLESS, TO_WEIGH, calls
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import ALL_DENIED, HOME, PROTOCOL, evidence, said
@@ -151,3 +158,78 @@ def test_a_bad_span_put_into_a_real_narrative_never_makes_it_safer(which: int, b
             assert worse.verdict is not Verdict.SAFE or bad in TO_WEIGH
             if inserted.startswith(told):
                 assert worse.verdict.caution >= plain.verdict.caution
+
+
+FRAGILE = (
+    "Neighbors argue. There is smoke in the hallway.",
+    "The smoke gets in her bedroom.",
+    "Neighbors argue. Asdf hjkl qwrt zxcv.",
+    "Los vecinos discuten. Он стоит у двери.",
+    "Officer spoke with group of 14 people arguing.",
+    "k n i f e. Neighbors argue.",
+    'Neighbors argue. She says "remember the orchids"',
+    'Neighbors argue. The board is 6" wide. He said "orchids by morning" and left',
+    "The heron glides past umbrellas beneath velvet rain since copper dawn wandered over quiet violet hills.",
+    "Neighbors argue. He pulled out a flurb from the sleeve.",
+)
+"""Each has a reason that something harmless elsewhere in the text once took away."""
+ELSEWHERE = (
+    *HARMLESS,
+    "They have a grill.",
+    "He smokes a cigarette.",
+    "Tienen un asador.",
+    "It is a birthday party.",
+    'The pipe is 6" wide.',
+    'She says "ok',
+    "The neighbors argue about the parking spot in front of the house, and the landlord wants them to talk it over.",
+    "They live in unit A",
+    "ok",
+)
+TOLD_LATER = {("no_conflict_found", ""), ("no_known_person", ""), *((f"missing_{fact}", "") for fact in CORE_FOUR)}
+"""Reasons that say what has not been told."""
+
+
+@cache
+def narratives() -> tuple[str, ...]:
+    """Return what our own cases and the development set tell, and what real calls did."""
+    with shared_data("triage-dev", "cases.jsonl").open(encoding="utf-8") as lines:
+        told = [json.loads(line)["narrative"] for line in lines]
+    told += [case.record["narrative"] for case in cases()]
+    return tuple(text for text in told if text.strip())
+
+
+def kept(text: str) -> set[tuple[str, str]]:
+    """Return what `text` alone says against civilians: rules with their words, whatever else may be told."""
+    against = [r for r in unite(evidence(said(text)), PROTOCOL).reasons if r.effect in (Effect.UNSAFE, Effect.REVIEW)]
+    found = {(reason.rule, fold(reason.quote or "")) for reason in against} - TOLD_LATER
+    return (
+        found if read(text, PROTOCOL).garbled else found - {("garbled_text", "")}
+    )  # too few words, until there are more
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """Draw a narrative: of our own, of the development set or a real one, whole or one of its sentences."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from([*FRAGILE, *ELSEWHERE]))
+    told = draw(st.sampled_from([narratives(), real_narratives()]))
+    text = told[draw(st.integers(0, len(told) - 1))]
+    return draw(st.sampled_from(re.split(r"(?<=[.!?])\s+", text))) if draw(st.booleans()) else text
+
+
+@settings(some, max_examples=200)
+@given(texts(), texts())
+def test_no_sentence_takes_back_what_another_one_says(text: str, other: str) -> None:
+    assume(not text.rstrip().endswith("?"))  # "Weapons? No." is an answer
+    assert kept(text) <= kept(f"{text}. {other}")
+    assert kept(text) <= kept(f"{other}. {text}")
+
+
+@pytest.mark.parametrize("text", FRAGILE)
+@pytest.mark.parametrize("other", ELSEWHERE)
+def test_what_is_harmless_elsewhere_takes_nothing_back(text: str, other: str) -> None:
+    alone = kept(text)
+    assert alone
+    assert alone <= kept(f"{text}. {other}")
+    assert alone <= kept(f"{other}. {text}")
+    assert alone <= kept(f"{other}\n{text}\n{other}")

@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.text import tokenize
-from tests.unit.intake.evidence import decided, said
+from tests.unit.intake.evidence import PROTOCOL, decided, said
 
 CLASSES = {"body": ("arm", "leg"), "limb": ("$body", "hand*")}
 
@@ -125,3 +125,13 @@ def test_a_word_that_is_only_known_is_found_nowhere_and_is_not_unknown() -> None
     assert not lexicon.knows("zqx")
     assert lexicon.matches(tokenize("sidewalk aunt he gardens")) == []
     assert [match.first for match in lexicon.matches(tokenize("he zqx"))] == [0]
+
+
+@pytest.mark.parametrize("turn", ["no weapons ", "if he comes, ", "told RP he'd. ", "ni golpes / "])
+def test_a_repetition_is_read_as_each_of_its_turns(turn: str) -> None:
+    few, many = tokenize(turn * 20), tokenize(turn * 300)
+    inside = 20 * len(tokenize(turn)) - 24  # no phrase from there reaches the end
+    lexicon = PROTOCOL.lexicon
+    assert [m for m in lexicon.matches(many) if m.first < inside] == [
+        m for m in lexicon.matches(few) if m.first < inside
+    ]

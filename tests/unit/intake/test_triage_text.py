@@ -21,6 +21,7 @@ from services.intake.domain.triage.text import Break, fold, foreign_share, spell
         ("kn\u00adife", "knife"),  # soft hyphen
         ("k\u0336n\u0336ife", "knife"),  # combining strokes
         ("k n i f e", "knife"),
+        ("unit A. k n i f e", "unit a knife"),
         ("k.n.i.f.e", "knife"),
         ("K-N-I-F-E", "knife"),
         ("he has a 🔪", "he has a knife"),
@@ -83,7 +84,8 @@ def test_the_first_word_begins_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "share"), [("", 0.0), ("123 !?", 0.0), ("argüir ñandú", 0.0), ("привет", 1.0), ("ab 你好", 0.5)]
+    ("text", "share"),
+    [("", 0.0), ("123 !?", 0.0), ("argüir ñandú", 0.0), ("привет", 1.0), ("ab 你好", 0.5), ("ab. 你好. abc", 1.0)],
 )
 def test_the_share_of_letters_of_other_scripts(text: str, share: float) -> None:
     assert foreign_share(text) == share

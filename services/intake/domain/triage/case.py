@@ -20,7 +20,7 @@ from services.intake.domain.triage.model import (
     Statement,
 )
 from services.intake.domain.triage.protocol import CodeEntry, CodeVerdict, Matter, Protocol, Rule, normal_code
-from services.intake.domain.triage.reader import Reading, Words, read
+from services.intake.domain.triage.reader import People, Reading, Words, read
 from services.intake.domain.triage.text import foreign_share
 
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
@@ -208,11 +208,8 @@ class _StatementReader:
                 self._speak("unexplained_shown", "narrative", words)
 
     def _is_garbled(self, reading: Reading) -> bool:
-        limits = self.protocol.limits
         first_words = not self.told and not self.statement.linked
-        if first_words and reading.known_words < limits.least_known_words:
-            return True
-        return reading.unknown_words > limits.unknown_words_forgiven and reading.known_share < limits.least_known_share
+        return reading.garbled or (first_words and reading.known_words < self.protocol.limits.least_known_words)
 
     def _read_answers(self) -> None:
         statement = self.statement
@@ -234,20 +231,22 @@ class _StatementReader:
         return any(statement.fact("location_known") is Fact.YES for statement in own)
 
     def _count_people(self, readings: Mapping[str, Reading], entry: CodeEntry | None) -> None:
-        """Compare each number of people with its limit; guests of a gathering have the higher one."""
+        """Compare each number of people with its limit; guests of a gathering have the higher one.
+
+        They are guests by the code of the call or by what their own sentence says; a party told elsewhere has others.
+        """
         limits = self.protocol.limits
-        signals = {signal for reading in readings.values() for signal in reading.signals}
-        gathering = (entry is not None and entry.gathering) or "gathering" in signals
-        counted = [(count, name, words) for name, reading in readings.items() for count, words in reading.people]
+        gathering = entry is not None and entry.gathering
+        counted = [(name, people) for name, reading in readings.items() for people in reading.people]
         parties = self.statement.answers.get("parties")
         if isinstance(parties, int) and not isinstance(parties, bool):
-            counted.append((parties, "answers", Words(str(parties), 0, len(str(parties)))))
-        for count, name, words in counted:
+            counted.append(("answers", People(parties, Words(str(parties), 0, len(str(parties))), guests=False)))
+        for name, (count, words, guests) in counted:
             if count >= limits.people_at_gathering:
                 self._speak("crowd_large", name, words)
-            elif count > limits.people_in_quarrel and not gathering:
+            elif count > limits.people_in_quarrel and not (gathering or guests):
                 self._speak("crowd_in_quarrel", name, words)
-            if not self.statement.linked and not gathering:
+            if not self.statement.linked and not (gathering or guests):
                 self.case.people = max(self.case.people, count)
 
     def _learn_matter(self, readings: Mapping[str, Reading], entry: CodeEntry | None) -> None:

@@ -11,9 +11,9 @@ hit her.
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Owner, Protocol, Role
 from services.intake.domain.triage.text import Break, Token, questions
+from services.intake.domain.triage.walk import Match, ends
 
 _SHORTEST_COMMA_LIST: Final = 3
 _REACH_OF_DOUBT: Final = 4
@@ -39,12 +39,12 @@ class Found:
     def __init__(self, tokens: Sequence[Token], protocol: Protocol) -> None:
         self._owners = protocol.owners
         self._by_role: dict[Role, list[Match]] = {}
+        of_owner: dict[int, list[Match]] = {}
         for match in protocol.lexicon.matches(tokens):
-            role = self._owners[match.owner].role
-            if role in self._by_role:
-                self._by_role[role].append(match)
-            else:
-                self._by_role[role] = [match]
+            of_role = of_owner.get(match[0])
+            if of_role is None:
+                of_role = of_owner[match[0]] = self._by_role.setdefault(self._owners[match.owner].role, [])
+            of_role.append(match)
 
     def of(self, role: Role) -> list[Match]:
         return self._by_role.get(role, [])
@@ -58,8 +58,9 @@ class Found:
     def longest_at(self, role: Role) -> dict[int, int]:
         """Return, by first word, the last word of the longest phrase of `role` there."""
         longest: dict[int, int] = {}
-        for match in self.of(role):
-            longest[match.first] = max(match.last, longest.get(match.first, match.last))
+        for _, first, last in self.of(role):
+            if longest.get(first, -1) < last:
+                longest[first] = last
         return longest
 
 
@@ -73,6 +74,7 @@ class Denials:
         self._joins = protocol.joins
         self._disjoins = protocol.disjoins
         self._asked = questions(text, tokens)
+        self._breath_ends = ends(tokens, Break.SOFT)
         self._items = self._longest_items()
         self._tails = found.longest_at(Role.DENIAL_TAIL)
         self._harmless = found.longest_at(Role.HARMLESS)
@@ -120,8 +122,8 @@ class Denials:
     def _longest_items(self) -> dict[int, tuple[int, frozenset[str]]]:
         items: dict[int, tuple[int, frozenset[str]]] = {}
         for match in self._found.of(Role.DENIAL_ITEM):
-            facts = frozenset(self._found.owner(match).facts)
-            last, known = items.get(match.first, (-1, frozenset()))
+            facts = self._found.owner(match).facts
+            last, known = items.get(match.first, (-1, facts))
             if match.last >= last:
                 items[match.first] = (match.last, facts | known if match.last == last else facts)
         return items
@@ -129,11 +131,8 @@ class Denials:
     def _governed_by(self, role: Role, reach: int) -> frozenset[int]:
         """Return the words after a phrase of `role`, at most `reach` of them and up to the next comma."""
         governed: set[int] = set()
-        for last in {match.last for match in self._found.of(role)}:
-            for at in range(last + 1, min(last + 1 + reach, len(self._tokens))):
-                if self._tokens[at].before >= Break.SOFT:
-                    break
-                governed.add(at)
+        for last in {last for _, _, last in self._found.of(role)}:
+            governed.update(range(last + 1, min(last + 1 + reach, self._breath_ends[last])))
         return frozenset(governed)
 
     def undoubted(self, role: Role) -> Iterator[Span]:
@@ -145,7 +144,7 @@ class Denials:
 
         Without that, a text of nothing but "ni golpes ni golpes" would be read once for each of its words.
         """
-        begun = [(m.first, m.last, frozenset(self._found.owner(m).facts)) for m in self._found.of(Role.DENIAL)]
+        begun = [(m.first, m.last, self._found.owner(m).facts) for m in self._found.of(Role.DENIAL)]
         begun.extend(self._headed())
         begun.extend(self._answered())
         read_to = -1

@@ -17,11 +17,11 @@ either. Matching is linear in the length of the text: for each word the work is 
 
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, NamedTuple
+from typing import Final
 
 from services.intake.domain.triage.misspelled import Misspelled
 from services.intake.domain.triage.text import Token, spellings
-from services.intake.domain.triage.walk import Kind, Node, Walks
+from services.intake.domain.triage.walk import Kind, Match, Node, Walks
 
 _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
@@ -39,15 +39,6 @@ _SHORTEST_UNKNOWN: Final = 3
 
 class PhraseInvalid(ValueError):
     """A phrase breaks the notation."""
-
-
-class Match(NamedTuple):
-    """One phrase found: tokens `first` to `last` (inclusive) of the text."""
-
-    owner: int
-    """The number under which the phrase was added."""
-    first: int
-    last: int
 
 
 class Lexicon:
@@ -193,7 +184,7 @@ class Lexicon:
         """
         remembered = self._remembered
         kinds = [remembered.get(token.word) or self._kind_of(token.word) for token in tokens]
-        return [Match(*found) for found in self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end)]
+        return self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end)
 
     def _kind_of(self, word: str) -> Kind:
         """Return what `word` is to the phrases, and remember it, for the same words come again and again."""

@@ -42,8 +42,6 @@ class Rule:
     """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
     yields: bool = False
     """Its phrases say nothing when a denial or a figure of speech covers their last word."""
-    unless: str | None = None
-    """Its phrases say nothing in a text that raises this signal ("smoke" where somebody grills)."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 
@@ -143,7 +141,7 @@ class Owner(NamedTuple):
 
     role: Role
     name: str = ""
-    facts: tuple[str, ...] = ()
+    facts: frozenset[str] = frozenset()
     """What a denial denies."""
     yields: bool = False
     """The rule's phrases may be taken back by their last word: each of their ends counts."""
@@ -162,6 +160,7 @@ class Limits:
     words_per_explanation: int
     words_per_explained_deed: int
     shortest_to_explain: int
+    unexplained_words_forgiven: int
     most_foreign_share: float
 
 

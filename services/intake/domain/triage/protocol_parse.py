@@ -119,7 +119,6 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
     signals = _signals(top["signals"], phrases)
-    _check_unless(top["rules"], signals)
     answers = _answers(top["answers"], rules)
     _denials(top["denials"], phrases)
     for name, role in _LISTS.items():
@@ -221,7 +220,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", "unless", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -239,13 +238,6 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
         if wanted not in rules:
             raise top["system_rules"].fault(f"the rule {wanted!r} is missing")
     return rules
-
-
-def _check_unless(key: _Key, signals: set[str]) -> None:
-    for item in key.items():
-        named = item.mapping().get("unless")
-        if named is not None and named.text() not in signals:
-            raise named.fault(f"there is no signal {named.text()!r}")
 
 
 def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _Phrases) -> None:
@@ -273,7 +265,6 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         fact=read("fact", _Key.fact, None),
         hides=read("hides", _Key.flag, otherwise=False),
         yields=read("yields", _Key.flag, otherwise=False),
-        unless=read("unless", _Key.text, None),
         call_type_only=read("call_type_only", _Key.flag, otherwise=False),
     )
 
@@ -349,7 +340,7 @@ def _denials(key: _Key, phrases: _Phrases) -> None:
                     raise stated["denies"].fault(f"{fact!r} is none of {', '.join(CORE_FOUR)}")
             for language in _LANGUAGES:
                 if language in stated:
-                    phrases.add(stated[language], Owner(role, facts=facts))
+                    phrases.add(stated[language], Owner(role, facts=frozenset(facts)))
 
 
 def _words(key: _Key, name: str) -> frozenset[str]:
@@ -389,6 +380,7 @@ def _limits(key: _Key) -> Limits:
         words_per_explanation=int(fields["words_per_explanation"].number(1, 1000)),
         words_per_explained_deed=int(fields["words_per_explained_deed"].number(1, 1000)),
         shortest_to_explain=int(fields["shortest_to_explain"].number(1, 1000)),
+        unexplained_words_forgiven=int(fields["unexplained_words_forgiven"].number(0, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),
     )
 

@@ -6,16 +6,21 @@ its words.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
-from services.intake.domain.triage.lexicon import Match
 from services.intake.domain.triage.protocol import Protocol, Role
 from services.intake.domain.triage.text import Break, Token, tokenize
+from services.intake.domain.triage.walk import Match
 
 _QUOTES: Final = frozenset('"“”„«»')
+_STOPS: Final = frozenset(".,;:!?…)]}")
 _SHORTEST_SAID: Final = 2
+_PER_WORD: Final = 1000
+"""Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
 _UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "young", "private", "past_harm"})
 """Signals of what the call is about: a denial or a figure of speech around them changes nothing."""
 
@@ -35,19 +40,28 @@ class Finding(NamedTuple):
     words: Words
 
 
+class People(NamedTuple):
+    """A number of people that is told."""
+
+    number: int
+    words: Words
+    guests: bool
+    """The same sentence tells of a party or another gathering."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     findings: tuple[Finding, ...]
     denied: Mapping[str, Words]
     """Facts of the core four that the text denies, each with its first denial."""
     signals: frozenset[str]
-    people: tuple[tuple[int, Words], ...]
+    people: tuple[People, ...]
     caller_ages: tuple[tuple[int, Words], ...]
     words: int
     """How many words there are, numbers apart, and how many different ones are known."""
     known_words: int
-    unknown_words: int
-    known_share: float
+    garbled: bool
+    """Some of it cannot be understood, whatever is said around that."""
     unexplained: tuple[Words, ...]
     """Sentences that nothing ordinary, no denial and no figure of speech explains although they need it: somebody
     holds, carries, fetches, hides or announces something, or they are somebody's very words."""
@@ -69,15 +83,11 @@ class _Reader:
         self.protocol = protocol
         self.tokens = tokenize(text)
         self.quote = _Quoter(text, self.tokens)
+        self.sentences = tuple(self._sentences())
         self.found = Found(self.tokens, protocol)
         self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
-        raised = {self.found.owner(match).name for match in self.found.of(Role.SIGNAL)}
-        speaking = [
-            (match, rule)
-            for match, rule in rules
-            if (is_call_type or not rule.call_type_only) and rule.unless not in raised
-        ]
+        speaking = [(match, rule) for match, rule in rules if is_call_type or not rule.call_type_only]
         taken_back = [
             *self.denials.undoubted(Role.FIGURE),
             *self.found.spans(Role.UNKNOWN),
@@ -99,21 +109,21 @@ class _Reader:
             findings=tuple(self._distinct()),
             denied=self._denied(),
             signals=frozenset(self._signals()),
-            people=tuple(self._numbers(Role.PEOPLE)),
-            caller_ages=tuple(self._numbers(Role.AGE)),
+            people=tuple(self._people()),
+            caller_ages=tuple((age, self.quote(*span)) for age, span in self._numbers(Role.AGE)),
             words=len(words),
             known_words=len(known),
-            unknown_words=len(words) - sum(1 for word in words if word in known),
-            known_share=sum(1 for word in words if word in known) / len(words) if words else 0.0,
+            garbled=self._is_garbled(known),
             unexplained=tuple(self.quote(*span) for span in unexplained),
             unexplained_harmless=tuple(self.quote(*span) for span in harmless),
         )
 
     def _distinct(self) -> Iterator[Finding]:
         """Yield each rule once for each different wording: the first time that it stands."""
-        seen: set[tuple[str, str]] = set()
+        seen: set[tuple[str, tuple[str, ...]]] = set()
+        words = tuple(token.word for token in self.tokens)
         for rule, span in self._findings():
-            key = (rule, " ".join(token.word for token in self.tokens[span.first : span.last + 1]))
+            key = (rule, words[span.first : span.last + 1])
             if key not in seen:
                 seen.add(key)
                 yield Finding(rule, self.quote(*span))
@@ -136,16 +146,44 @@ class _Reader:
             if name in _UNHIDDEN or not self.hidden.covers(match):
                 yield name
 
-    def _numbers(self, role: Role) -> Iterator[tuple[int, Words]]:
+    def _numbers(self, role: Role) -> Iterator[tuple[int, Span]]:
         for match in self.found.of(role):
             digits = next(t.word for t in self.tokens[match.first : match.last + 1] if t.word.isdigit())
-            yield int(digits[:9]), self.quote(match.first, match.last)
+            yield int(digits[:9]), Span(match.first, match.last)
+
+    def _people(self) -> Iterator[People]:
+        gatherings = sorted(m.first for m in self.found.of(Role.SIGNAL) if self.found.owner(m).name == "gathering")
+        sentences = iter(self.sentences)
+        sentence = next(sentences, None)
+        for count, span in self._numbers(Role.PEOPLE):
+            while sentence is not None and sentence.last < span.first:
+                sentence = next(sentences, None)
+            guests = sentence is not None and bisect_left(gatherings, sentence.first) < bisect_right(
+                gatherings, sentence.last
+            )
+            yield People(count, self.quote(*span), guests)
+
+    def _is_garbled(self, known: AbstractSet[str]) -> bool:
+        """True when too few words are known in some run of whole sentences, beyond the unknown ones that are forgiven.
+
+        The worst run is judged and not the text as a whole: nothing said around it makes it understood.
+        """
+        limits = self.protocol.limits
+        allowed = round((1 - limits.least_known_share) * _PER_WORD)
+        excess = 0
+        for span in self.sentences:
+            words = [token.word for token in self.tokens[span.first : span.last + 1] if not token.word.isdigit()]
+            unknown = sum(1 for word in words if word not in known)
+            excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
+            if excess > limits.unknown_words_forgiven * _PER_WORD:
+                return True
+        return False
 
     def _unexplained(self) -> tuple[list[Span], list[Span]]:
         """Return the sentences with fewer words that explain them than their length calls for.
 
         First those that need an explanation: what is held, fetched or announced, what is quoted, and all of them when
-        they are no less than half of what is told; then the others.
+        they hold more words together than are forgiven; then the others. What else is told explains none of them.
         """
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
@@ -163,18 +201,17 @@ class _Reader:
 
         grave: list[Span] = []
         harmless: list[Span] = []
-        balance = 0
-        for span in self._sentences():
+        strange_words = 0
+        for span in self.sentences:
             words = told(span)
             if len(words) < limits.shortest_to_explain:
                 continue
             is_grave = not telling.isdisjoint(words)
             words_each = limits.words_per_explained_deed if is_grave else limits.words_per_explanation
-            strange = unexplained(span, words, words_each)
-            if strange:
+            if unexplained(span, words, words_each):
                 (grave if is_grave else harmless).append(span)
-            balance += -len(words) if strange else len(words)
-        if balance <= 0:
+                strange_words += len(words)
+        if strange_words > limits.unexplained_words_forgiven:
             grave, harmless = sorted([*grave, *harmless]), []
         for span in self._said():
             words = told(span)
@@ -183,15 +220,24 @@ class _Reader:
         return grave, harmless
 
     def _said(self) -> Iterator[Span]:
-        """Yield what is quoted, the words of somebody: they need an explanation of their own."""
+        """Yield what is quoted, the words of somebody: they need an explanation of their own.
+
+        What stands beside a mark tells whether it opens or closes; one that is left over ("a 6" pipe") turns no other.
+        """
         if _QUOTES.isdisjoint(self.text):
             return
-        marks = [at for at, character in enumerate(self.text) if character in _QUOTES]
+        marks = [(at, self._side(at + 1) - self._side(at - 1)) for at, c in enumerate(self.text) if c in _QUOTES]
         starts = [token.start for token in self.tokens]
-        for opened, closed in zip(marks[::2], marks[1::2], strict=False):
-            first, beyond = bisect_right(starts, opened), bisect_left(starts, closed)
-            if first < beyond:
-                yield Span(first, beyond - 1)
+        for (opened, opens), (closed, goes_on) in pairwise(marks):
+            if opens >= 0 and goes_on <= 0:
+                first, beyond = bisect_right(starts, opened), bisect_left(starts, closed)
+                if first < beyond:
+                    yield Span(first, beyond - 1)
+
+    def _side(self, at: int) -> int:
+        """Return how much words go on there: 0 at a blank, an end or a full stop, 2 at a letter."""
+        character = self.text[at] if 0 <= at < len(self.text) else " "
+        return 2 if character.isalnum() else int(not character.isspace() and character not in _STOPS)
 
     def _sentences(self) -> Iterator[Span]:
         first = 0

@@ -20,6 +20,7 @@ _LOOK_ALIKE: Final = MappingProxyType(
 _APOSTROPHES: Final = frozenset("'’‘ʼ`´′")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
+_SENTENCE_END: Final = re.compile(f"[{''.join(sorted(_HARD))}]")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
@@ -146,13 +147,11 @@ def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:
     run: list[Token] = []
     for token in tokens:
         word = token.word
-        if len(word) == 1 and word.isalpha() and not (run and token.before is Break.HARD):
-            run.append(token)
-            continue
-        if run:
+        letter = len(word) == 1 and word.isalpha()
+        if run and (not letter or token.before is Break.HARD):
             joined.extend(_join(run))
             run = []
-        joined.append(token)
+        (run if letter else joined).append(token)
     joined.extend(_join(run))
     return tuple(joined)
 
@@ -206,9 +205,18 @@ def fold(text: str) -> str:
 
 
 def foreign_share(text: str) -> float:
-    """Return the share of the letters of `text` that are of no Latin script (0 when it has no letters)."""
-    foreign = sum(1 for c in text if not c.isascii() and c.isalpha() and not _is_latin(c)) if not text.isascii() else 0
-    return foreign / sum(map(str.isalpha, text)) if foreign else 0.0
+    """Return the share of letters of no Latin script in the sentence of `text` that has most of them (0 without letters).
+
+    Of one sentence, for what else is told in Latin letters makes it no more readable.
+    """
+    if text.isascii():
+        return 0.0
+    return max(map(_foreign_share, _SENTENCE_END.split(text)))
+
+
+def _foreign_share(sentence: str) -> float:
+    foreign = sum(1 for c in sentence if not c.isascii() and c.isalpha() and not _is_latin(c))
+    return foreign / sum(map(str.isalpha, sentence)) if foreign else 0.0
 
 
 @lru_cache(maxsize=4096)

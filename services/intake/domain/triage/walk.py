@@ -5,15 +5,29 @@ word leads from each, is worked out when it is first needed and then remembered,
 one look-up.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.intake.domain.triage.text import Break, Token
 
 _MOST_REMEMBERED: Final = 200_000
+_REPETITIVE: Final = 32
+"""A text whose words come so often, one with another, is a repetition."""
+_MOST_TURNS: Final = 512
+"""With more different stretches than that it is none after all."""
+
+
+class Match(NamedTuple):
+    """One phrase found: tokens `first` to `last` (inclusive) of the text."""
+
+    owner: int
+    """The number under which the phrase was added."""
+    first: int
+    last: int
 
 
 @dataclass(slots=True, eq=False)
@@ -53,6 +67,8 @@ class _Stand:
     """Something leads on from here without a word."""
     after: dict[int, "_Stand | None"] = field(default_factory=dict)
     """Where each kind of word leads, by its number; what has not come up yet is missing."""
+    astray: set[int] = field(default_factory=set)
+    """Those of them that lead nowhere."""
 
 
 class Walks:
@@ -63,6 +79,7 @@ class Walks:
         self._stands: dict[frozenset[int], _Stand] = {}
         self._start: _Stand | None = None
         self._remembered = 0
+        self._furthest = 0
 
     def matches(
         self,
@@ -70,8 +87,8 @@ class Walks:
         tokens: Sequence[Token],
         in_one_breath: AbstractSet[int],
         every_end: AbstractSet[int],
-    ) -> list[tuple[int, int, int]]:
-        """Return owner, first and last word of each phrase found, of the same from the same word the longest.
+    ) -> list[Match]:
+        """Return each phrase found, of the same owner from the same word the longest.
 
         Of the owners of `every_end` the shorter ones are returned as well.
         """
@@ -79,31 +96,53 @@ class Walks:
             self._stands.clear()
             self._remembered = 0
             self._start = self._stand([self._root])
-        found: list[tuple[int, int, int]] = []
-        sentence_ends, breath_ends = _ends(tokens, Break.HARD), _ends(tokens, Break.SOFT)
+        found: list[Match] = []
+        numbers = [kind.number for kind in kinds]
+        windows = self._windows(numbers, tokens)
+        walked: dict[bytes, list[tuple[int, int]]] = {}
+        sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
         start, first_steps = self._start, self._start.after
-        for first, kind in enumerate(kinds):
-            begun = first_steps.get(kind.number, start)
+        for first, number in enumerate(numbers):
+            begun = first_steps.get(number, start)
             if begun is start:  # no word leads back there: it has not come up yet
-                begun = self._learnt(start, kind)
+                begun = self._learnt(start, kinds[first])
             if begun is None:
                 continue
-            best: dict[int, int] = {}
-            breath_end = breath_ends[first]
-            reached = self._reached(begun, first, kinds, sentence_ends[first], breath_ends)
-            for owners, last in reached:
-                for owner in owners:
-                    if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
-                        best[owner] = last
-            if best:
-                found.extend((owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best))
-                if not every_end.isdisjoint(best):
-                    ends = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
-                    found.extend((owner, first, last) for owner, last in sorted(ends) if last < best[owner])
+            again = walked.get(windows(first)) if windows is not None else None
+            if again is not None:
+                found.extend([Match(owner, first, first + length) for owner, length in again])
+                continue
+            reached = self._reached(begun, first, kinds, numbers, sentence_ends[first], breath_ends)
+            here = _longest(reached, first, breath_ends[first], in_one_breath, every_end) if reached else []
+            found.extend(here)
+            if windows is not None:
+                walked[windows(first)] = [(owner, last - first) for owner, _, last in here]
+                if len(walked) > _MOST_TURNS:
+                    windows = None
         return found
 
+    def _windows(self, numbers: Sequence[int], tokens: Sequence[Token]) -> Callable[[int], bytes] | None:
+        """Return what tells, by the first word, all that a walk from there can meet; None where few words come again.
+
+        A text of the same words over and over is walked once for each of its turns.
+        """
+        if len(numbers) < _REPETITIVE * len(set(numbers)):
+            return None
+        if not self._furthest:
+            self._furthest = _furthest(self._root)
+        met = array("Q", [number * len(Break) + token.before for number, token in zip(numbers, tokens, strict=True)])
+        packed, size = met.tobytes(), met.itemsize
+        width = (self._furthest + 2) * size
+        return lambda first: packed[first * size : first * size + width]
+
     def _reached(
-        self, begun: _Stand, first: int, kinds: Sequence[Kind], end: int, breath_ends: Sequence[int]
+        self,
+        begun: _Stand,
+        first: int,
+        kinds: Sequence[Kind],
+        numbers: Sequence[int],
+        end: int,
+        breath_ends: Sequence[int],
     ) -> list[tuple[tuple[int, ...], int]]:
         """Return the owners of each phrase that ends on the walk, and its last word.
 
@@ -121,26 +160,32 @@ class Walks:
                     if stand.ended is not None and at == breath_ends[at - 1]:
                         open_walks.append((stand.ended, at))
                     for width, beyond in stand.gaps:
-                        self._leap(beyond, range(at, min(at + width, end) + 1), kinds, end, open_walks)
+                        last = min(at + width, end)
+                        if beyond.passes or not beyond.astray.issuperset(numbers[at : min(last + 1, end)]):
+                            self._leap(beyond, range(at, last + 1), kinds, numbers, end, open_walks)
                 if at >= end:
                     break
-                kind = kinds[at]
-                after = stand.after.get(kind.number, stand)  # no word leads to where it began: it has not come up yet
-                stand = self._learnt(stand, kind) if after is stand else after
+                after = stand.after.get(numbers[at], stand)  # no word leads to where it began: it has not come up yet
+                stand = self._learnt(stand, kinds[at]) if after is stand else after
                 at += 1
         return reached
 
     def _leap(
-        self, beyond: _Stand, places: range, kinds: Sequence[Kind], end: int, open_walks: list[tuple[_Stand, int]]
+        self,
+        beyond: _Stand,
+        places: range,
+        kinds: Sequence[Kind],
+        numbers: Sequence[int],
+        end: int,
+        open_walks: list[tuple[_Stand, int]],
     ) -> None:
         """Add the walks that go on from `beyond` at any of these places."""
         steps = beyond.after
         for at in places:
             if at < end:
-                kind = kinds[at]
-                landed = steps.get(kind.number, beyond)
+                landed = steps.get(numbers[at], beyond)
                 if landed is beyond:
-                    landed = self._learnt(beyond, kind)
+                    landed = self._learnt(beyond, kinds[at])
                 if landed is not None:
                     open_walks.append((landed, at + 1))
             if beyond.passes:
@@ -150,6 +195,8 @@ class Walks:
         """Return where `kind` leads from `stand`, and remember it."""
         reached = [after for node in stand.nodes for after in _step(node, kind)]
         found = stand.after[kind.number] = self._stand(reached) if reached else None
+        if found is None:
+            stand.astray.add(kind.number)
         self._remembered += 1
         return found
 
@@ -172,6 +219,37 @@ class Walks:
         return found
 
 
+def _longest(
+    reached: Sequence[tuple[Sequence[int], int]],
+    first: int,
+    breath_end: int,
+    in_one_breath: AbstractSet[int],
+    every_end: AbstractSet[int],
+) -> list[Match]:
+    """Return the longest phrase of each owner that was reached from `first`; of the owners of `every_end` all."""
+    best: dict[int, int] = {}
+    for owners, last in reached:
+        for owner in owners:
+            if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
+                best[owner] = last
+    found = [Match(owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best)]
+    if not every_end.isdisjoint(best):
+        every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
+        found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
+    return found
+
+
+def _furthest(node: Node) -> int:
+    """Return how many words a phrase that goes on at `node` may still hold."""
+    after = [1 + _furthest(beyond) for beyond in (*node.edges.values(), *node.others.values())]
+    if node.any is not None:
+        after.append(1 + _furthest(node.any))
+    if node.at_end is not None:
+        after.append(_furthest(node.at_end))
+    after.extend(width + _furthest(beyond) for width, beyond in node.gaps.items())
+    return max(after, default=0)
+
+
 def _step(node: Node, kind: Kind) -> Iterator[Node]:
     yield from (beyond for symbol, beyond in node.edges.items() if symbol in kind.symbols)
     if node.any is not None:
@@ -180,13 +258,10 @@ def _step(node: Node, kind: Kind) -> Iterator[Node]:
         yield from (beyond for symbol, beyond in node.others.items() if symbol not in kind.symbols)
 
 
-def _ends(tokens: Sequence[Token], limit: Break) -> list[int]:
+def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
     """Return, for each token, the index after the last one before the next break of at least `limit`."""
-    ends: list[int] = []
-    end = len(tokens)
-    for at in range(end - 1, -1, -1):
-        ends.append(end)
-        if tokens[at].before >= limit:
-            end = at
-    ends.reverse()
-    return ends
+    found: list[int] = []
+    for at, token in enumerate(tokens):
+        if token.before >= limit:
+            found += [at] * (at - len(found))
+    return found + [len(tokens)] * (len(tokens) - len(found))
