@@ -36,8 +36,8 @@ class Walk:
         """Do the rest, as a tablet with a queue and a CAD with a long-poll."""
         for action in self.left:
             await self.corner.tablet.go(self.item, action)
-            await self.corner.cad.until(self.call, REACHED[action], within_s=20)
-        await self.corner.field.office.is_free(self.corner.tablet, within_s=15)
+            await self.corner.cad.until(self.call, REACHED[action], within_s=60)
+        await self.corner.field.office.is_free(self.corner.tablet, within_s=60)
 
 
 async def at_every_step(field: Field) -> list[Walk]:
@@ -59,7 +59,7 @@ async def report_until_answered(corner: Corner, body: Body) -> Body:
 async def offered_at_last(corner: Corner, body: Body) -> None:
     """Report and let the crew do everything."""
     call = await report_until_answered(corner, body)
-    item = await corner.tablet.shows(call, within_s=30)
+    item = await corner.tablet.shows(call, within_s=60)
     await Walk(corner, call, item, 0).go_on()
 
 
@@ -109,10 +109,10 @@ async def test_while_a_service_is_down_what_does_not_need_it_still_works(field: 
     await field.system.start(service)
     if service == "dispatch":
         await corner.tablet.go(item, "clear")
-    await corner.cad.until(call, "closed", within_s=20)
-    await field.office.is_free(corner.tablet, within_s=15)
+    await corner.cad.until(call, "closed", within_s=60)
+    await field.office.is_free(corner.tablet, within_s=60)
     if service != "intake":
-        shown = await other.tablet.shows(new, within_s=20)
+        shown = await other.tablet.shows(new, within_s=60)
         await other.tablet.go(shown, "accept", "depart", "arrive", "clear")
         await other.cad.until(new, "closed")
 
