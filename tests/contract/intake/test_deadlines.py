@@ -2,11 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import pytest
 
-from services.intake.commands import deadlines, heartbeat
+from services.intake.commands import deadlines, delivery, heartbeat
 from services.intake.peers import WishesMissing
 from shared.auth import Role
 from shared.messages.incidents import HeartbeatAnswer
@@ -229,6 +230,30 @@ class TestLateWithdrawal:
         intake.dispatch.silent = False
         intake.app.state.desk.send_soon(next(iter(intake.dispatch.views)))
         await eventually_confirmed(intake)
+        assert ("withdrawal_unconfirmed", call) not in await alerts(intake)
+
+    async def test_a_crash_between_the_confirmation_and_the_end_of_its_alert_undoes_both(
+        self, intake: Intake, database: pg.Clone, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call = await queued(intake)
+        await intake.progress(call, view(2, "committed", assignment=assigned("en_route")))
+        intake.dispatch.silent = True
+        await intake.post(f"/v1/calls/{call}/updates", {"answers": {"weapons": "yes"}})
+        await passed(database, "wish", "written_at")
+        await sweep(intake, deadlines.warn_of_late_withdrawals)
+
+        async def crash(*_: object) -> None:
+            raise ConnectionAbortedError
+
+        state, dispatch = intake.app.state, cast("Any", intake.dispatch)
+        with monkeypatch.context() as crashing:
+            crashing.setattr("shared.alerts.resolve", crash)
+            intake.dispatch.silent = False
+            with pytest.raises(ConnectionAbortedError):
+                await delivery.deliver(state.db, state.desk, dispatch, UUID(call))
+            unconfirmed = "SELECT 1 FROM intake.wish WHERE call_id = CAST(:call AS uuid) AND next_try_at IS NOT NULL"
+            assert await intake.rows(unconfirmed, call=call), "it is sent again, and its alert ends then"
+        await delivery.deliver(state.db, state.desk, dispatch, UUID(call))
         assert ("withdrawal_unconfirmed", call) not in await alerts(intake)
 
     async def test_an_incident_that_dispatch_itself_has_ended_needs_no_police(
