@@ -176,8 +176,8 @@ TABLES = (
 
 
 async def backup(field: Field) -> None:
-    """Keep dispatch's rows as they are now."""
-    async with connected(field.system.plan.admins["dispatch"]) as admin:
+    """Keep dispatch's rows as they are now, all of one instant."""
+    async with connected(field.system.plan.admins["dispatch"]) as admin, admin.transaction(isolation="repeatable_read"):
         await admin.execute("CREATE SCHEMA IF NOT EXISTS backup")
         for table in TABLES:
             await admin.execute(f"DROP TABLE IF EXISTS backup.{table}")

@@ -82,13 +82,17 @@ async def test_an_older_version_changes_nothing(intake: Intake) -> None:
 
 
 async def test_the_same_version_again_changes_nothing_but_brings_what_history_is_missing(intake: Intake) -> None:
-    call = await queued(intake)
-    await intake.progress(call, view(2, "committed", assignment=assigned("accepted"), events=[event(1, "accept")]))
+    call = await queued(intake)  # without a deadline, which would be a later one when the machine is slow
+    await intake.progress(
+        call, view(2, "committed", act_in_s=None, assignment=assigned("accepted"), events=[event(1, "accept")])
+    )
     version = (await intake.call(call))["version"]
-    await intake.progress(call, view(2, "committed", assignment=assigned("accepted"), events=[event(1, "accept")]))
+    await intake.progress(
+        call, view(2, "committed", act_in_s=None, assignment=assigned("accepted"), events=[event(1, "accept")])
+    )
     assert (await intake.call(call))["version"] == version
     receipt = await intake.progress(
-        call, view(2, "committed", assignment=assigned("accepted"), events=[event(2, "check_in")])
+        call, view(2, "committed", act_in_s=None, assignment=assigned("accepted"), events=[event(2, "check_in")])
     )
     assert receipt["events_through"] == 2
 
