@@ -75,9 +75,9 @@ async def test_a_review_that_nobody_gives_in_time_returns_the_call(corner: Corne
     assert timedelta(seconds=30) < by - field.now() <= timedelta(seconds=61)
     await field.reviewer.queue()
     await field.later(by - field.now() - timedelta(seconds=5))
-    await field.reviewer.queue()
 
     async def noted() -> bool:
+        await field.reviewer.queue()
         query = "SELECT seen_at > clock_timestamp() + $1 - interval '4 s' FROM intake.reviewer_presence"
         return bool(await field.value(query, field.ahead))
 
