@@ -33,6 +33,11 @@ class IncidentRow:
     outcome: str | None
     call_cancelled_at: datetime | None
 
+    @property
+    def ended_unsaid(self) -> bool:
+        """Nothing says how it ended: no crew, no return of dispatch's own and no cancelled call."""
+        return self.outcome is None and self.return_reason is None and self.call_cancelled_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class AssignmentRow:

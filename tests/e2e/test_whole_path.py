@@ -87,9 +87,9 @@ async def test_the_timeline_tells_both_services_parts_in_order(corner: Corner) -
     assert [act for act in acts if act in wanted] == wanted
     assert events[0]["service"] == "intake"
     reached = [event["to"] for event in events if event["service"] == "intake" and event["to"]]
-    assert statuses([{"status": status} for status in reached]) == [
-        "queued", "offered", "accepted", "en_route", "on_scene", "closed"
-    ]  # fmt: skip
+    stages = ["queued", "offered", "accepted", "en_route", "on_scene", "closed"]
+    assert reached == [stage for stage in stages if stage in reached]  # what passed between two reports is dispatch's part
+    assert {"queued", "closed"} <= set(reached)
 
 
 async def test_an_answer_about_an_open_call_says_until_when_it_holds(corner: Corner, field: Field) -> None:

@@ -125,7 +125,7 @@ async def test_of_sixteen_supervisors_who_pick_one_team_at_once_exactly_one_gets
     supervisor, body = field.tokens.supervisor, {"team_id": corner.tablet.team_id, "reason": "Knows the family."}
     query = "SELECT count(*) FROM dispatch.assignment WHERE team_id = $1::text::uuid AND ended_at IS NULL"
     async with racers() as both:
-        for trial in range(TRIALS // 4):  # each ends with an offer that is declined; the hold beneath is raced above
+        for trial in range(TRIALS // 10):  # each ends with an offer that is declined; the hold beneath is raced above
             statuses = await both.race([
                 ("POST", f"{urls[n // 2 % 2]}/v1/incidents/{call['id']}/assign", supervisor, body)
                 for n, call in enumerate(calls)

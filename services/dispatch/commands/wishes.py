@@ -114,7 +114,7 @@ async def _write(unit: Unit, desk: Desk, step: Step) -> None:
 def _withdraw(step: Step, reason: str) -> None:
     incident = step.case.incident
     if incident.status is incidents.Status.ENDED:
-        if incident.wish.reason == UNSAID:  # so far only a heartbeat had ended it: here is the true reason
+        if incident.wish.reason == UNSAID and incident.ended_unsaid:  # by a heartbeat alone: here is the true reason
             cancelled = reason == recalls.CANCELLED
             step.incident_changes |= {"call_cancelled_at": step.case.now} if cancelled else {"return_reason": reason}
         if reason != recalls.CANCELLED:

@@ -96,6 +96,33 @@ async def test_a_withdrawal_named_by_the_heartbeat_stops_a_team_at_once(world: W
     assert (await world.progress(call))["version"] == true["version"]
 
 
+async def test_a_withdrawal_of_a_call_that_a_crew_has_closed_leaves_its_outcome(world: World) -> None:
+    team = fakes.a_team()
+    world.teams.items = [team]
+    call = await world.wish()
+    offer = await world.offered(team)
+    for action in ("accept", "depart", "arrive"):
+        await world.act(team, offer["id"], action)
+    await world.act(team, offer["id"], "clear", outcome="calmed")
+    await beat(world, withdrawn=[call])
+    answer = await world.put(f"/v1/incidents/{call}", fakes.withdrawn(2, "risk_rose"))
+    assert (answer.status_code, answer.json()["status"]) == (200, "ended")
+    assert (answer.json()["outcome"], answer.json()["return_reason"]) == ("calmed", None)
+
+
+async def test_a_withdrawal_of_a_call_that_dispatch_has_returned_leaves_its_reason(world: World) -> None:
+    call = await world.wish(may_offer=False, reason="review")
+    await world.passes(timedelta(hours=1, minutes=1))
+
+    async def returned() -> bool:
+        return bool((await world.progress(call))["return_reason"] == "review_timeout")
+
+    await world.until(returned)
+    await beat(world, withdrawn=[call])
+    answer = await world.put(f"/v1/incidents/{call}", fakes.withdrawn(2, "risk_rose"))
+    assert (answer.status_code, answer.json()["return_reason"]) == (200, "review_timeout")
+
+
 async def test_a_withdrawal_by_heartbeat_of_a_call_never_seen_stops_its_late_wish(world: World) -> None:
     world.teams.items = [fakes.a_team()]
     call = str(uuid4())
