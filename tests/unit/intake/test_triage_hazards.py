@@ -142,7 +142,7 @@ REVIEWS = [
     ("It is somewhere on Figueroa.", "location_unknown"),
     ("He frobbed her at the party.", "ambiguous_statement"),
     ("S1 is carrying a frobnicator.", "ambiguous_statement"),
-    ("He slid the gray parcel toward that gazebo.", "ambiguous_statement"),
+    ("He raised the gray parcel toward that gazebo.", "ambiguous_statement"),
 ]
 
 

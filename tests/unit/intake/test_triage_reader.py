@@ -293,7 +293,7 @@ def test_a_quotation_mark_left_over_turns_no_other(text: str, quoted: list[str])
 
 
 def test_a_deed_needs_more_words_that_explain_it() -> None:
-    told = "They bicker while he slid the gray parcel"
+    told = "They bicker while he lifted the gray parcel"
     assert [words.quote for words in reading(f"{told}. No weapons.").unexplained] == [told]
     harmless = reading("They bicker while he strolled under gray clouds. No weapons.")
     assert harmless.unexplained == harmless.unexplained_harmless == ()

@@ -220,7 +220,6 @@ class Denials:
         if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
             return None
         joined = self._tokens[at].word in self._joins
-        slashed = self._text[self._tokens[last].end : self._tokens[at].start].strip() == "/"
         if not joined and self._tokens[at].before is not Break.SOFT and at not in self._items:
             return None
         at += joined
@@ -239,6 +238,7 @@ class Denials:
         )
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list
+        slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
         return item_last, facts, joined or slashed
 
     def _goes_on(self, first: int, last: int) -> bool:

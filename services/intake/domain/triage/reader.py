@@ -8,7 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
@@ -94,7 +94,10 @@ class _Reader:
             *(denial.span for denial in self.denials.hiding),
         ]
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
-        own, self.hidden = _Hidden(taken_back), _Hidden([*taken_back, *said_for_others])
+        words = len(self.tokens)
+        own = self.hidden = _Hidden(taken_back, words)
+        if said_for_others:
+            self.hidden = _Hidden([*taken_back, *said_for_others], words)
         self.asserted = [
             (match, rule)
             for match, rule in speaking
@@ -188,7 +191,7 @@ class _Reader:
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
-        denied = _Hidden(denial.span for denial in self.denials.hiding)
+        denied = _Hidden((denial.span for denial in self.denials.hiding), len(self.tokens))
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
         telling = {match.first for match in self.found.of(Role.MUST_EXPLAIN) if not self.hidden.covers(match)}
 
@@ -260,17 +263,18 @@ class _Quoter:
 class _Hidden:
     """Stretches of words that no hazard is read from when they cover it whole."""
 
-    def __init__(self, spans: Iterable[Span]) -> None:
-        self._furthest: dict[int, int] = {}
-        for span in spans:
-            for at in range(span.first, span.last + 1):
-                self._furthest[at] = max(span.last, self._furthest.get(at, -1))
+    def __init__(self, spans: Iterable[Span], words: int) -> None:
+        begun = [-1] * words
+        for first, last in spans:
+            begun[first] = max(begun[first], last)
+        self._furthest = list(accumulate(begun, max))
+        """By word, how far the stretches reach that have begun there or before."""
 
     def covers(self, match: Match) -> bool:
-        return self._furthest.get(match.first, -1) >= match.last
+        return self._furthest[match.first] >= match.last
 
     def covers_word(self, at: int) -> bool:
-        return at in self._furthest
+        return self._furthest[at] >= at
 
 
 def _last_word(match: Match) -> Match:
