@@ -88,7 +88,9 @@ async def test_the_timeline_tells_both_services_parts_in_order(corner: Corner) -
     assert events[0]["service"] == "intake"
     reached = [event["to"] for event in events if event["service"] == "intake" and event["to"]]
     stages = ["queued", "offered", "accepted", "en_route", "on_scene", "closed"]
-    assert reached == [stage for stage in stages if stage in reached]  # what passed between two reports is dispatch's part
+    assert reached == [
+        stage for stage in stages if stage in reached
+    ]  # what passed between two reports is dispatch's part
     assert {"queued", "closed"} <= set(reached)
 
 
