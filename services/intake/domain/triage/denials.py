@@ -18,6 +18,8 @@ from services.intake.domain.triage.walk import Match, ends
 _SHORTEST_COMMA_LIST: Final = 3
 _REACH_OF_DOUBT: Final = 4
 _REACH_OF_SPEECH: Final = 12
+_MOST_AWAITING: Final = 6
+"""So many verbs of a list may await the "or" that denies them."""
 
 
 class Span(NamedTuple):
@@ -26,6 +28,19 @@ class Span(NamedTuple):
 
     def covers(self, match: Match) -> bool:
         return self.first <= match.first and match.last <= self.last
+
+
+class _Item(NamedTuple):
+    """What goes on with a list."""
+
+    last: int
+    facts: frozenset[str]
+    joined: bool
+    """A join word or a slash leads to it."""
+    awaits: bool
+    """A verb that is denied only when an "or" or a slash comes: "nobody armed, touched or threatened"."""
+    closes: bool
+    """An "or" or a slash leads to it, and it does nothing to anybody that is named."""
 
 
 class Denial(NamedTuple):
@@ -72,6 +87,7 @@ class Denials:
         self._tokens = tokens
         self._found = found
         self._joins = protocol.joins
+        self._undeniable = protocol.undeniable
         self._disjoins = protocol.disjoins
         self._asked = questions(text, tokens)
         self._breath_ends = ends(tokens, Break.SOFT)
@@ -80,6 +96,7 @@ class Denials:
         self._harmless = found.longest_at(Role.HARMLESS)
         self._limits = found.longest_at(Role.LIMIT)
         self._exceptions = found.longest_at(Role.EXCEPTION)
+        self._heads = found.longest_at(Role.DENIAL_HEAD)
         self._nominal = found.longest_at(Role.NOMINAL_HEAD)
         self._finite = {match.first for match in found.of(Role.FINITE)}
         self._answers = found.longest_at(Role.ANSWER)
@@ -135,6 +152,19 @@ class Denials:
             governed.update(range(last + 1, min(last + 1 + reach, self._breath_ends[last])))
         return frozenset(governed)
 
+    def stretches(self) -> Iterator[Span]:
+        """Yield the stretches that the denials hide, those side by side as one: "nothing thrown, nobody swung at"."""
+        stretch: Span | None = None
+        for first, last in (denial.span for denial in self.hiding):
+            if stretch is not None and first == stretch.last + 1:
+                stretch = Span(stretch.first, last)
+                continue
+            if stretch is not None:
+                yield stretch
+            stretch = Span(first, last)
+        if stretch is not None:
+            yield stretch
+
     def undoubted(self, role: Role) -> Iterator[Span]:
         """Yield the phrases of `role` that no doubt governs: "cannot say there is no fire" hides no fire."""
         return (span for span in self._found.spans(role) if span.first not in self._doubted)
@@ -157,7 +187,7 @@ class Denials:
 
     def _headed(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield each head with what it denies: first and last word, and the facts."""
-        for first, last in self._found.longest_at(Role.DENIAL_HEAD).items():
+        for first, last in self._heads.items():
             for at in range(
                 last + 1, first, -1
             ):  # "never got in his face": what a head may hold, its words may begin with
@@ -204,18 +234,23 @@ class Denials:
 
     def _with_list(self, span: Span, facts: frozenset[str]) -> Denial:
         """Return the denial with the further items of its list: "no weapons, threats or injuries"."""
-        last, count, listed, pending = span.last, 1, facts, None
-        while (further := self._next_item(last)) is not None:
-            item_last, item_facts, joined = further
-            last, listed, count = item_last, listed | item_facts, count + 1
-            if joined or count >= _SHORTEST_COMMA_LIST:
+        last, count, listed, pending, awaiting = span.last, 1, facts, None, 0
+        may_await = _MOST_AWAITING if self._denies_verbs(span.first) else 0
+        while (item := self._next_item(last)) is not None and awaiting + item.awaits <= may_await:
+            last, listed, count = item.last, listed | item.facts, count + 1
+            awaiting = 0 if item.closes else awaiting + item.awaits
+            if not awaiting and (item.joined or count >= _SHORTEST_COMMA_LIST):
                 pending = Denial(Span(span.first, last), listed)
         if pending is None:
             pending = Denial(span, facts)
         return Denial(Span(pending.span.first, self._past_tails(pending.span.last)), pending.facts)
 
-    def _next_item(self, last: int) -> tuple[int, frozenset[str], bool] | None:
-        """Return the item that goes on with a list that ends at `last`, and whether a join word leads to it."""
+    def _denies_verbs(self, first: int) -> bool:
+        """True for "nobody", and for "no one": what follows "no" alone is a noun."""
+        return self._heads.get(first, -1) > self._nominal.get(first, -1)
+
+    def _next_item(self, last: int) -> _Item | None:
+        """Return the item that goes on with a list that ends at `last`."""
         at = last + 1
         if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
             return None
@@ -227,8 +262,9 @@ class Denials:
         if item is None or (joined and self._tokens[at].before > Break.NONE):
             return None
         item_last, facts = item
-        if at in self._finite and not self._goes_on(at, item_last):
-            return None  # "never armed, threatened her": the second is no item of the list
+        awaits = at in self._finite and not self._goes_on(at, item_last)
+        if awaits and joined:
+            return None  # "never armed and threatened her": the second is told
         after = item_last + 1
         ends_here = (
             after >= len(self._tokens)
@@ -239,7 +275,13 @@ class Denials:
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list
         slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
-        return item_last, facts, joined or slashed
+        closes = (slashed or (joined and self._tokens[at - 1].word in self._disjoins)) and not self._is_done_to(item_last)
+        return _Item(item_last, facts, joined or slashed, awaits, closes)
+
+    def _is_done_to(self, last: int) -> bool:
+        """True when the words to `last`, or the one after them, name whom it is done to: "or hit her"."""
+        named = (token.word in self._undeniable for token in self._tokens[last : last + 2] if token.before < Break.SOFT)
+        return any(named)
 
     def _goes_on(self, first: int, last: int) -> bool:
         """True when the verb at `first` is still denied: "nor threatened", "pushed anybody"."""

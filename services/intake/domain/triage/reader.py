@@ -91,7 +91,7 @@ class _Reader:
         taken_back = [
             *self.denials.undoubted(Role.FIGURE),
             *self.found.spans(Role.UNKNOWN),
-            *(denial.span for denial in self.denials.hiding),
+            *self.denials.stretches(),
         ]
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
         words = len(self.tokens)
