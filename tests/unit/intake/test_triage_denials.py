@@ -53,6 +53,15 @@ DENIED = [
     ("Nunca se aventaron.", {V, I}),
     ("Ni uno ni otro se pegó.", {V, I}),
     ("Golpes cero.", {V, I}),
+    ("Nobody armed, touched or threatened.", {W, V, I, T}),
+    ("No one armed/hurt/touched/threatened.", {W, V, I, T}),
+    ("Nobody said they'd hurt anyone.", {T}),
+    ("Nobody got in anybody's face.", {V, I}),
+    ("They have never raised a hand to each other.", {V, I}),
+    ("No threats except a small claims suit.", {T}),
+    ("Nothing but loud words.", {V, I}),
+    ("No se tocan ni se amenazan.", {V, I, T}),
+    ("Ni pleito a manos.", {V, I}),
     ("Ninguno de los dos se ha amenazado.", {T}),
 ]
 GOVERNED = [
