@@ -4,6 +4,7 @@ A phrase counts wherever it stands unless a denial, a figure of speech or a rule
 its words.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -19,6 +20,8 @@ from services.intake.domain.triage.walk import Match
 _QUOTES: Final = frozenset('"“”„«»')
 _STOPS: Final = frozenset(".,;:!?…)]}")
 _SHORTEST_SAID: Final = 2
+_NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)?")
+"""Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _PER_WORD: Final = 1000
 """Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
 _UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "young", "private", "past_harm"})
@@ -105,7 +108,7 @@ class _Reader:
         ]
 
     def reading(self) -> Reading:
-        words = [token.word for token in self.tokens if not token.word.isdigit()]
+        words = [token.word for token in self.tokens if not _NUMBERED.fullmatch(token.word)]
         known = {word for word in words if self.protocol.lexicon.knows(word)}
         unexplained, harmless = self._unexplained()
         return Reading(
@@ -175,7 +178,7 @@ class _Reader:
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
         for span in self.sentences:
-            words = [token.word for token in self.tokens[span.first : span.last + 1] if not token.word.isdigit()]
+            words = [token.word for token in self.tokens[span.first : span.last + 1] if not _NUMBERED.fullmatch(token.word)]
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
             if excess > limits.unknown_words_forgiven * _PER_WORD:
