@@ -178,7 +178,9 @@ class _Reader:
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
         for span in self.sentences:
-            words = [token.word for token in self.tokens[span.first : span.last + 1] if not _NUMBERED.fullmatch(token.word)]
+            words = [
+                token.word for token in self.tokens[span.first : span.last + 1] if not _NUMBERED.fullmatch(token.word)
+            ]
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
             if excess > limits.unknown_words_forgiven * _PER_WORD:
