@@ -275,7 +275,9 @@ class Denials:
         if not ends_here and not (joined and after in self._tails):
             return None  # "no weapons, threats to kill": the second is no item of the list
         slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
-        closes = (slashed or (joined and self._tokens[at - 1].word in self._disjoins)) and not self._is_done_to(item_last)
+        closes = (slashed or (joined and self._tokens[at - 1].word in self._disjoins)) and not self._is_done_to(
+            item_last
+        )
         return _Item(item_last, facts, joined or slashed, awaits, closes)
 
     def _is_done_to(self, last: int) -> bool:
