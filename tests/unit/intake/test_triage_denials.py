@@ -96,6 +96,7 @@ GOVERNED = [
 LIMITED = [
     "No threats towards him.",
     "No threats in any text.",
+    "No threats at the church hall.",
     "No threats the other day.",
     "Neither one armed that RP can see.",
 ]
