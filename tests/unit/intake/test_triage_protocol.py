@@ -53,6 +53,7 @@ def minimal() -> dict[str, Any]:
             "joins": ["or"],
             "disjoins": ["or"],
             "undeniable": ["he if"],
+            "slight": ["he at"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},
             **{
                 part: {"en": ["no"]}

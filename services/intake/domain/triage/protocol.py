@@ -230,6 +230,8 @@ class Protocol:
     """Those of them after which a verb is denied too: "never pushed or threatened"."""
     undeniable: frozenset[str]
     """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""
+    slight: frozenset[str]
+    """Words that need no cover where they begin or end a rule's: "thrown at" is denied by "nothing thrown"."""
     lexicon: Lexicon
     owners: tuple[Owner, ...]
     """By the numbers that the lexicon answers with."""

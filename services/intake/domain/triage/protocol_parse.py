@@ -139,6 +139,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         joins=_words(top["denials"], "joins"),
         disjoins=_words(top["denials"], "disjoins"),
         undeniable=_words(top["denials"], "undeniable"),
+        slight=_words(top["denials"], "slight"),
         lexicon=phrases.lexicon,
         owners=tuple(phrases.owners),
         document=document,
@@ -311,7 +312,7 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
 
 def _denials(key: _Key, phrases: _Phrases) -> None:
     fields = key.fields(
-        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "answers", "askers", "items", "whole",
+        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers", "askers", "items", "whole",
         "tails", "harmless", "reserves", "limits", "exceptions", "doubts", "accused", "unknown",
     )  # fmt: skip
     plain = {

@@ -91,20 +91,19 @@ class _Reader:
         self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
         speaking = [(match, rule) for match, rule in rules if is_call_type or not rule.call_type_only]
-        taken_back = [
-            *self.denials.undoubted(Role.FIGURE),
-            *self.found.spans(Role.UNKNOWN),
-            *self.denials.stretches(),
-        ]
+        denied = list(self.denials.stretches())
+        taken_back = [*self.denials.undoubted(Role.FIGURE), *self.found.spans(Role.UNKNOWN), *denied]
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
         words = len(self.tokens)
         own = self.hidden = _Hidden(taken_back, words)
         if said_for_others:
             self.hidden = _Hidden([*taken_back, *said_for_others], words)
+        self.denied = _Hidden(denied, words)
         self.asserted = [
             (match, rule)
             for match, rule in speaking
             if not (own if rule.hides else self.hidden).covers(_last_word(match) if rule.yields else match)
+            and not self.denied.covers(self._weighty(match))
         ]
 
     def reading(self) -> Reading:
@@ -123,6 +122,15 @@ class _Reader:
             unexplained=tuple(self.quote(*span) for span in unexplained),
             unexplained_harmless=tuple(self.quote(*span) for span in harmless),
         )
+
+    def _weighty(self, match: Match) -> Match:
+        """Return the match without the slight words at its ends: what a denial has to cover."""
+        first, last = match.first, match.last
+        while first <= last and self.tokens[first].word in self.protocol.slight:
+            first += 1
+        while last > first and self.tokens[last].word in self.protocol.slight:
+            last -= 1
+        return match._replace(first=first, last=last) if first <= last else match
 
     def _distinct(self) -> Iterator[Finding]:
         """Yield each rule once for each different wording: the first time that it stands."""
@@ -196,12 +204,11 @@ class _Reader:
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
-        denied = _Hidden((denial.span for denial in self.denials.hiding), len(self.tokens))
         speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
         telling = {match.first for match in self.found.of(Role.MUST_EXPLAIN) if not self.hidden.covers(match)}
 
         def told(span: Span) -> list[int]:
-            return [at for at in range(span.first, span.last + 1) if not denied.covers_word(at)]
+            return [at for at in range(span.first, span.last + 1) if not self.denied.covers_word(at)]
 
         def unexplained(span: Span, words: list[int], words_each: int) -> bool:
             explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
