@@ -57,9 +57,9 @@ def test_a_clearance_settles_exactly_what_it_names() -> None:
 
 def test_a_clearance_names_rule_reason_and_words_as_they_read() -> None:
     call = said(f"{QUARREL} They had a few BEERS. {RECITAL}")
-    same_words = Clearance(frozenset({Cleared("intox", "intox_calm", "beers")}))
+    same_words = Clearance(frozenset({Cleared("intox", "intox_calm", "they had a few beers")}))
     other_words = Clearance(frozenset({Cleared("intox", "intox_calm", "tequila")}))
-    other_reason = Clearance(frozenset({Cleared("intox", "fear", "beers")}))
+    other_reason = Clearance(frozenset({Cleared("intox", "fear", "they had a few beers")}))
     assert "intox" in rules(decided(call, clearances=[same_words]), Effect.NOTE)
     for clearance in (other_words, other_reason):
         assert "intox" in rules(decided(call, clearances=[clearance]), Effect.REVIEW)
