@@ -107,7 +107,7 @@ class _Reader:
         ]
 
     def reading(self) -> Reading:
-        words = [token.word for token in self.tokens if not _NUMBERED.fullmatch(token.word)]
+        words = [token.word for token in self.tokens if not _is_number(token.word)]
         known = {word for word in words if self.protocol.lexicon.knows(word)}
         unexplained, harmless = self._unexplained()
         return Reading(
@@ -186,9 +186,7 @@ class _Reader:
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
         for span in self.sentences:
-            words = [
-                token.word for token in self.tokens[span.first : span.last + 1] if not _NUMBERED.fullmatch(token.word)
-            ]
+            words = [token.word for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
             if excess > limits.unknown_words_forgiven * _PER_WORD:
@@ -287,6 +285,10 @@ class _Hidden:
 
     def covers_word(self, at: int) -> bool:
         return self._furthest[at] >= at
+
+
+def _is_number(word: str) -> bool:
+    return word[0].isdigit() and _NUMBERED.fullmatch(word) is not None
 
 
 def _last_word(match: Match) -> Match:
