@@ -338,3 +338,13 @@ def test_a_denial_may_come_after_what_it_denies(told: str, fact: str) -> None:
 )
 def test_a_danger_in_a_harmless_frame_is_still_one(told: str) -> None:
     assert any(PROTOCOL.rules[rule].effect is Effect.UNSAFE for rule in found(told))
+
+
+@pytest.mark.parametrize("word", ["stoves", "belting", "wilting", "moños"])
+def test_a_form_of_an_everyday_word_is_no_misspelled_danger(word: str) -> None:
+    assert not found(f"Neighbors argue about {word} again")
+
+
+@pytest.mark.parametrize("word", ["threatning", "stabing", "hiting", "pushng"])
+def test_a_misspelled_danger_is_one_whatever_it_may_be_a_form_of(word: str) -> None:
+    assert found(f"He was {word} him")

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from services.intake.domain.triage.misspelled import Misspelled
+from services.intake.domain.triage.misspelled import Misspelled, inflected
 from services.intake.domain.triage.text import Token, spellings
 from services.intake.domain.triage.walk import Kind, Match, Node, Walks
 
@@ -164,7 +164,13 @@ class Lexicon:
         unknown = tuple(self._literals.get(_UNKNOWN, ()))
         if word in self._everyday:
             return unknown
-        meant = (symbol for listed in self._misspelled.meant_by(word) for symbol in self._literals[listed])
+        bases = [base for base in inflected(word) if base in self._everyday]
+        meant = (
+            symbol
+            for listed in self._misspelled.meant_by(word)
+            if not bases or listed.startswith(tuple(bases))  # "stoves" are no "shoves", "hiting" is "hitting"
+            for symbol in self._literals[listed]
+        )
         return tuple(dict.fromkeys((*unknown, *meant)))
 
     def _named(self, word: str) -> tuple[int, ...]:

@@ -10,6 +10,22 @@ from typing import Final
 _SHORTEST: Final = 5
 """Of shorter words too many others are a letter away."""
 _LONGEST: Final = 24
+_SHORTEST_BASE: Final = 3
+
+
+_ENDINGS: Final = ("s", "es", "ed", "d", "ing", "ings", "er", "ers", "ly")
+
+
+def inflected(word: str) -> Iterator[str]:
+    """Yield what `word` may be a form of: "stoves" of "stove", "wilting" of "wilt", "gripping" of "grip"."""
+    for ending in _ENDINGS:
+        base = word.removesuffix(ending)
+        if base != word and len(base) >= _SHORTEST_BASE:
+            yield base
+            if ending != "s":
+                yield f"{base}e"
+            if base[-1] == base[-2]:
+                yield base[:-1]
 
 
 class Misspelled:
