@@ -3,6 +3,7 @@
 from services.teams.domain.positions import distance_m
 from tests.field.ground import Corner, Field
 from tests.field.people import CALM
+from tests.field.wire import eventually
 
 FAR_M = 20_000
 CALMED = CALM | {"answers": CALM["answers"] | {"suspect_on_scene": "no"}}
@@ -36,8 +37,11 @@ async def test_a_crew_turns_around_for_a_more_urgent_call_and_another_one_goes_t
     assert (left["decision"]["priority"], urgent["decision"]["priority"]) == (2, 1)
     recalled = await near.shows(left, "withdrawing", within_s=20)
     assert (recalled["id"], recalled["recall"]["reason"]) == (item["id"], "diverted")
-    seen = await far.cad.call(left)
-    assert seen["status"] in {"queued", "offered", "accepted"}
+
+    async def waits_again() -> bool:
+        return (await far.cad.call(left))["status"] in {"queued", "offered"}
+
+    await eventually("the call center sees the call wait again", waits_again)
     assert (await field.office.hold_of(near)) is not None  # it is in one place until it says that it is away
 
     taken_over = await other.shows(left, within_s=20)
