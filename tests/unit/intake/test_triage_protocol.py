@@ -10,7 +10,7 @@ import pytest
 
 from services.intake.domain.triage.model import CORE_FOUR, Effect, RecommendedResponse
 from services.intake.domain.triage.protocol import SIGNALS, SYSTEM_RULES, CodeVerdict, ProtocolInvalid, normal_code
-from services.intake.domain.triage.protocol_file import load_protocol, protocol_in_force
+from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol, protocol_in_force
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from tests.unit.intake.evidence import PROTOCOL
 
@@ -209,3 +209,12 @@ def test_a_code_is_read_without_blanks_and_case() -> None:
 def test_both_languages_are_asked_in_words_of_their_own() -> None:
     assert set(CORE_FOUR) <= set(PROTOCOL.questions)
     assert all(question.en != question.es for question in PROTOCOL.questions.values())
+
+
+def test_no_phrase_is_cut_where_a_number_begins_a_comment() -> None:
+    """A blank and "#" begin a comment in YAML: outside quotation marks all the phrases behind them would be lost."""
+    for path in PROTOCOLS.glob("*.yaml"):
+        for at, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            said, mark, behind = line.partition(" #")
+            unquoted = said.lstrip().startswith("- ") and '"' not in said
+            assert not (mark and unquoted and " / " in behind), f"{path.name}, line {at}"
