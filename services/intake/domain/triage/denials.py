@@ -18,6 +18,7 @@ from services.intake.domain.triage.walk import Match, ends
 _SHORTEST_COMMA_LIST: Final = 3
 _REACH_OF_DOUBT: Final = 4
 _REACH_OF_SPEECH: Final = 12
+_SHORTEST_ANSWERED_LIST: Final = 2
 _MOST_AWAITING: Final = 6
 """So many verbs of a list may await the "or" that denies them."""
 
@@ -177,8 +178,9 @@ class Denials:
         begun = [(m.first, m.last, self._found.owner(m).facts) for m in self._found.of(Role.DENIAL)]
         begun.extend(self._headed())
         begun.extend(self._answered())
+        begun.extend(self._answered_together())
         read_to = -1
-        for first, last, facts in sorted(begun, key=lambda each: (each[0], -each[1])):
+        for first, last, facts in sorted(begun, key=lambda each: (each[0], -each[1], -len(each[2]))):
             if last <= read_to:
                 continue
             denial = self._with_list(Span(first, last), facts)
@@ -207,7 +209,10 @@ class Denials:
 
     def _is_nominal(self, first: int, last: int) -> bool:
         """True for "no", and for "none" after what it may answer: "weapons none threatened her"."""
-        return self._nominal.get(first) == last or (first in self._answers and self._tokens[first].before < Break.SOFT)
+        if self._nominal.get(first) == last:
+            return True
+        joined = self._tokens[first - 1].word in self._joins  # "and no one is threatened"
+        return first in self._answers and self._tokens[first].before < Break.SOFT and not joined
 
     def _answered(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield what is denied by the word after it: "armas cero", and "Any weapons? No."."""
@@ -219,6 +224,38 @@ class Denials:
                 at = self._tails.get(at, at - 1) + 1
             if at in self._answers and self._closes(at) and self._answers_to(at):
                 yield first, self._answers[at], facts
+
+    def _answered_together(self) -> Iterator[tuple[int, int, frozenset[str]]]:
+        """Yield the lists that one answer denies: "weapons, threats, injuries all no", "asked about ...: no to all".
+
+        Such a list begins what is said, or follows what asks: "he owns guns, knives, all denied" is none.
+        """
+        answers = self._found.longest_at(Role.ANSWER_TO_ALL)
+        if not answers:
+            return
+        asked_from = {match.last + 1: match.first for match in self._found.of(Role.ASKING)}
+        for first in self._items:
+            begun = asked_from.get(first, first if self._tokens[first].before is Break.HARD else None)
+            if begun is None:
+                continue
+            at, count, facts = first, 0, frozenset[str]()
+            while (item := self._items.get(at)) is not None:
+                after = item[0] + 1
+                at = self._past_join(self._tails.get(after, after - 1) + 1)
+                count, facts = count + 1, facts | item[1]
+            last = answers.get(at)
+            if last is not None and count >= _SHORTEST_ANSWERED_LIST and self._ends_at(self._past_tails(last), at):
+                yield begun, last, facts
+
+    def _past_join(self, at: int) -> int:
+        """Return the first word after the join word at `at`, if one stands there."""
+        return at + (at < len(self._tokens) and self._tokens[at].word in self._joins)
+
+    def _ends_at(self, last: int, first: int) -> bool:
+        """True when the answer from `first` to `last` closes what is said, and answers in its sentence or its question."""
+        if last + 1 < len(self._tokens) and self._tokens[last + 1].before < Break.SOFT:
+            return False
+        return self._tokens[first].before is not Break.HARD or first - 1 in self._asked
 
     def _closes(self, at: int) -> bool:
         after = self._answers[at] + 1
@@ -272,9 +309,9 @@ class Denials:
             or self._tokens[after].word in self._joins
             or after in self._items  # "no weapons threats or injuries", hastily typed
         )
-        if not ends_here and not (joined and after in self._tails):
-            return None  # "no weapons, threats to kill": the second is no item of the list
         slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
+        if not ends_here and not ((joined or slashed) and after in self._tails):
+            return None  # "no weapons, threats to kill": the second is no item of the list
         closes = (slashed or (joined and self._tokens[at - 1].word in self._disjoins)) and not self._is_done_to(
             item_last
         )
@@ -282,8 +319,11 @@ class Denials:
 
     def _is_done_to(self, last: int) -> bool:
         """True when the words to `last`, or the one after them, name whom it is done to: "or hit her"."""
-        named = (token.word in self._undeniable for token in self._tokens[last : last + 2] if token.before < Break.SOFT)
-        return any(named)
+        return any(
+            self._tokens[at].word in self._undeniable and at not in self._askers  # "each other" names nobody
+            for at in range(last, min(last + 2, len(self._tokens)))
+            if self._tokens[at].before < Break.SOFT
+        )
 
     def _goes_on(self, first: int, last: int) -> bool:
         """True when the verb at `first` is still denied: "nor threatened", "pushed anybody"."""

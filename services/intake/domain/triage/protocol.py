@@ -106,6 +106,8 @@ class Role(StrEnum):
     NOMINAL_HEAD = "nominal_head"  # "no": a head that no verb follows, "he said no hit her" denies nothing
     FINITE = "finite"  # such a verb: "pushed"
     ANSWER = "answer"  # "none": denies the item right before it, or in the question before it
+    ANSWER_TO_ALL = "answer_to_all"  # "all no": denies every item of the list right before it
+    ASKING = "asking"  # "asked about": such a list may follow it, else it begins what is said
     ASKER = "asker"  # "anybody": what it asks may hold such a verb, "anybody pushed, no"
     HARMLESS = "harmless"  # "just the lawsuit talk": an exception that leaves the denial whole
     RESERVE = "reserve"  # "had never", "ya no": a denial that begins inside one tells of another time
@@ -128,6 +130,8 @@ IN_ONE_BREATH: Final = frozenset(
         Role.DENIAL_ITEM,
         Role.DENIAL_TAIL,
         Role.DENIABLE,
+        Role.ANSWER_TO_ALL,
+        Role.ASKING,
         Role.NOMINAL_HEAD,
         Role.RESERVE,
         Role.HARMLESS,

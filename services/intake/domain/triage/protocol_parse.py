@@ -312,7 +312,8 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
 
 def _denials(key: _Key, phrases: _Phrases) -> None:
     fields = key.fields(
-        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers", "askers", "items", "whole",
+        "joins", "disjoins", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers",
+        "answers_to_all", "asking", "askers", "items", "whole",
         "tails", "harmless", "reserves", "limits", "exceptions", "doubts", "accused", "unknown",
     )  # fmt: skip
     plain = {
@@ -320,6 +321,8 @@ def _denials(key: _Key, phrases: _Phrases) -> None:
         "nominal_heads": Role.NOMINAL_HEAD,
         "finite": Role.FINITE,
         "answers": Role.ANSWER,
+        "answers_to_all": Role.ANSWER_TO_ALL,
+        "asking": Role.ASKING,
         "askers": Role.ASKER,
         "harmless": Role.HARMLESS,
         "reserves": Role.RESERVE,
