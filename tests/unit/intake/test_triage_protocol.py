@@ -57,7 +57,16 @@ def minimal() -> dict[str, Any]:
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},
             **{
                 part: {"en": ["no"]}
-                for part in ("nominal_heads", "finite", "answers", "askers", "reserves", "harmless")
+                for part in (
+                    "nominal_heads",
+                    "finite",
+                    "answers",
+                    "answers_to_all",
+                    "asking",
+                    "askers",
+                    "reserves",
+                    "harmless",
+                )
             },
             **{part: copy.deepcopy(core) for part in ("items", "whole", "unknown")},
         },
