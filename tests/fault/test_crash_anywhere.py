@@ -18,7 +18,7 @@ from tests.field.ground import Corner, Field, running
 from tests.field.people import DENIED, DOUBT, FINAL, WORSE, Tablet
 from tests.field.wire import Body, Reply, eventually
 
-SEEDS = int(os.environ.get("COMMONGROUND_STORMS", "6"))
+SEEDS = int(os.environ.get("COMMONGROUND_STORMS", "4"))
 """In the suite a few; `COMMONGROUND_STORMS=20 pytest tests/fault/test_crash_anywhere.py` for more."""
 CALLS = 8
 BLOWS = 3
