@@ -82,6 +82,10 @@ DENIED = [
     ("No threats back and forth.", {T}),
     ("En ningún momento la amenazó.", {T}),
     ("Nadie se ha tocado.", {V, I}),
+    ("No weapon or threat was involved.", {W, T}),
+    ("No weapons, violence, injuries, threats at any point.", {W, V, I, T}),
+    ("No one's been touched, threatened or hurt and nobody is armed.", {W, V, I, T}),
+    ("Niega armas, golpes, amenazas y heridos la persona que llama.", {W, V, I, T}),
 ]
 GOVERNED = [
     "Never hit anyone before today.",
@@ -154,6 +158,10 @@ TOLD = [
     "No weapons, bleeding.",
     "Not kill him but hurt him.",
     "He pushed the man.",
+    "No injuries and threats were made.",
+    "Nobody hurt and weapons are involved.",
+    "Nobody got heated until he swung.",
+    "I don't know if he has any weapons on him.",
 ]
 
 

@@ -302,25 +302,32 @@ class Denials:
         awaits = at in self._finite and not self._goes_on(at, item_last)
         if awaits and joined:
             return None  # "never armed and threatened her": the second is told
-        after = item_last + 1
-        ends_here = (
+        slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
+        disjoined = joined and self._tokens[at - 1].word in self._disjoins
+        if not self._is_listed(item_last, tailed=joined or slashed, disjoined=disjoined):
+            return None
+        closes = (slashed or disjoined) and not self._is_done_to(item_last)
+        return _Item(item_last, facts, joined or slashed, awaits, closes)
+
+    def _is_listed(self, last: int, *, tailed: bool, disjoined: bool) -> bool:
+        """True when the item that ends at `last` is one of the list, and not told: "no weapons, threats to kill"."""
+        after = last + 1
+        if (
             after >= len(self._tokens)
             or self._tokens[after].before >= Break.SOFT
             or self._tokens[after].word in self._joins
             or after in self._items  # "no weapons threats or injuries", hastily typed
-        )
-        slashed = not joined and self._text[self._tokens[last].end : self._tokens[last + 1].start].strip() == "/"
-        if not ends_here and not ((joined or slashed) and after in self._tails):
-            return None  # "no weapons, threats to kill": the second is no item of the list
-        closes = (slashed or (joined and self._tokens[at - 1].word in self._disjoins)) and not self._is_done_to(
-            item_last
-        )
-        return _Item(item_last, facts, joined or slashed, awaits, closes)
+        ):
+            return True
+        if after in self._finite and not disjoined:
+            return False  # "no injuries and threats were made"
+        return tailed and after in self._tails
 
     def _is_done_to(self, last: int) -> bool:
         """True when the words to `last`, or the one after them, name whom it is done to: "or hit her"."""
         return any(
-            self._tokens[at].word in self._undeniable and at not in self._askers  # "each other" names nobody
+            self._tokens[at].word in self._undeniable - self._joins
+            and at not in self._askers  # "each other" names nobody
             for at in range(last, min(last + 2, len(self._tokens)))
             if self._tokens[at].before < Break.SOFT
         )
