@@ -183,7 +183,7 @@ class Denials:
         for first, last, facts in sorted(begun, key=lambda each: (each[0], -each[1], -len(each[2]))):
             if last <= read_to:
                 continue
-            denial = self._with_list(Span(first, last), facts)
+            denial = self._with_list(first, last, facts)
             read_to = denial.span.last
             yield denial
 
@@ -269,18 +269,20 @@ class Denials:
         alone = after >= len(self._tokens) or self._tokens[after].before is Break.HARD
         return at - 1 in self._asked and at not in self._asked and alone and self._tokens[at].before is Break.HARD
 
-    def _with_list(self, span: Span, facts: frozenset[str]) -> Denial:
+    def _with_list(self, first: int, last: int, facts: frozenset[str]) -> Denial:
         """Return the denial with the further items of its list: "no weapons, threats or injuries"."""
-        last, count, listed, pending, awaiting = span.last, 1, facts, None, 0
-        may_await = _MOST_AWAITING if self._denies_verbs(span.first) else 0
-        while (item := self._next_item(last)) is not None and awaiting + item.awaits <= may_await:
-            last, listed, count = item.last, listed | item.facts, count + 1
+        item = self._next_item(last)
+        if item is None:  # most are no list
+            return Denial(Span(first, self._past_tails(last)), facts)
+        denied_to, denied, count, awaiting = last, facts, 1, 0
+        may_await = _MOST_AWAITING if self._denies_verbs(first) else 0
+        while item is not None and awaiting + item.awaits <= may_await:
+            last, facts, count = item.last, facts | item.facts, count + 1
             awaiting = 0 if item.closes else awaiting + item.awaits
             if not awaiting and (item.joined or count >= _SHORTEST_COMMA_LIST):
-                pending = Denial(Span(span.first, last), listed)
-        if pending is None:
-            pending = Denial(span, facts)
-        return Denial(Span(pending.span.first, self._past_tails(pending.span.last)), pending.facts)
+                denied_to, denied = last, facts
+            item = self._next_item(last)
+        return Denial(Span(first, self._past_tails(denied_to)), denied)
 
     def _denies_verbs(self, first: int) -> bool:
         """True for "nobody", and for "no one": what follows "no" alone is a noun."""
@@ -289,10 +291,11 @@ class Denials:
     def _next_item(self, last: int) -> _Item | None:
         """Return the item that goes on with a list that ends at `last`."""
         at = last + 1
-        if at >= len(self._tokens) or self._tokens[at].before is Break.HARD:
+        if at >= len(self._tokens):
             return None
-        joined = self._tokens[at].word in self._joins
-        if not joined and self._tokens[at].before is not Break.SOFT and at not in self._items:
+        word, _, _, before = self._tokens[at]
+        joined = word in self._joins
+        if before is Break.HARD or not (joined or before is Break.SOFT or at in self._items):
             return None
         at += joined
         item = self._items.get(at)
