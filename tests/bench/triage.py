@@ -26,7 +26,10 @@ _CRAFTED: Final = (
     '"',
     "zqx ",
     "k n i f e ",
+    "weapons. ",
 )
+_ENDING: Final = " weapons, threats: no to all."
+"""What makes a list of whatever came before it, were a list to cross the end of a sentence."""
 
 
 def main() -> None:
@@ -39,9 +42,9 @@ def main() -> None:
     _row("a call of 2,000 characters", usual)
     _row("64 KiB of narratives", [(told * 3)[:_LARGEST]] * 5)
     for phrase in _CRAFTED:
-        _row(f"64 KiB of {phrase!r}", [(phrase * _LARGEST)[:_LARGEST]])
-        half, whole = (_cpu_ms(_decide, (phrase * _LARGEST)[:size]) for size in (_LARGEST // 2, _LARGEST))
-        print(f"    twice as long: {whole / half:.1f} times the work")
+        half, whole = ((phrase * _LARGEST)[: size - len(_ENDING)] + _ENDING for size in (_LARGEST // 2, _LARGEST))
+        _row(f"64 KiB of {phrase!r}", [whole])
+        print(f"    twice as long: {_cpu_ms(_decide, whole) / _cpu_ms(_decide, half):.1f} times the work")
 
 
 def _row(name: str, texts: Sequence[str]) -> None:

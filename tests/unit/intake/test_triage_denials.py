@@ -181,6 +181,16 @@ def test_such_words_keep_a_call_from_being_safe(text: str) -> None:
     assert decided(said(f"{QUARREL} {text}")).verdict is not Verdict.SAFE
 
 
+def test_one_answer_denies_the_list_of_its_own_sentence_alone() -> None:
+    """Else a text of many short sentences would be read from each of them to its end: 64 KiB took 18 s."""
+    assert denied("Threats, weapons. Injuries, violence: no to all.") == {I, V}
+
+
+@pytest.mark.parametrize("text", ["Weapons, threats, all no problem for him.", "Weapons all denied."])
+def test_an_answer_to_all_closes_what_is_said_and_answers_a_list(text: str) -> None:
+    assert denied(text) == set()
+
+
 def test_words_of_a_rule_that_are_no_item_are_only_taken_back() -> None:
     assert found("Nobody choked anybody.") - {"dv_words"} == set()
     assert denied("Nobody choked anybody.") == set()

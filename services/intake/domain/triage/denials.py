@@ -88,10 +88,11 @@ class Denials:
         self._tokens = tokens
         self._found = found
         self._joins = protocol.joins
-        self._undeniable = protocol.undeniable
+        self._named = protocol.undeniable - protocol.joins
         self._disjoins = protocol.disjoins
         self._asked = questions(text, tokens)
         self._breath_ends = ends(tokens, Break.SOFT)
+        self._sentence_ends = ends(tokens, Break.HARD)
         self._items = self._longest_items()
         self._tails = found.longest_at(Role.DENIAL_TAIL)
         self._harmless = found.longest_at(Role.HARMLESS)
@@ -211,8 +212,9 @@ class Denials:
         """True for "no", and for "none" after what it may answer: "weapons none threatened her"."""
         if self._nominal.get(first) == last:
             return True
-        joined = self._tokens[first - 1].word in self._joins  # "and no one is threatened"
-        return first in self._answers and self._tokens[first].before < Break.SOFT and not joined
+        if first not in self._answers or self._tokens[first].before >= Break.SOFT:
+            return False
+        return self._tokens[first - 1].word not in self._joins  # "and no one is threatened"
 
     def _answered(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield what is denied by the word after it: "armas cero", and "Any weapons? No."."""
@@ -238,8 +240,8 @@ class Denials:
             begun = asked_from.get(first, first if self._tokens[first].before is Break.HARD else None)
             if begun is None:
                 continue
-            at, count, facts = first, 0, frozenset[str]()
-            while (item := self._items.get(at)) is not None:
+            at, count, facts, end = first, 0, frozenset[str](), self._sentence_ends[first]
+            while at < end and (item := self._items.get(at)) is not None:
                 after = item[0] + 1
                 at = self._past_join(self._tails.get(after, after - 1) + 1)
                 count, facts = count + 1, facts | item[1]
@@ -329,8 +331,7 @@ class Denials:
     def _is_done_to(self, last: int) -> bool:
         """True when the words to `last`, or the one after them, name whom it is done to: "or hit her"."""
         return any(
-            self._tokens[at].word in self._undeniable - self._joins
-            and at not in self._askers  # "each other" names nobody
+            self._tokens[at].word in self._named and at not in self._askers  # "each other" names nobody
             for at in range(last, min(last + 2, len(self._tokens)))
             if self._tokens[at].before < Break.SOFT
         )
