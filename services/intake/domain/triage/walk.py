@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from services.intake.domain.triage.text import Break, Token
 
-_MOST_REMEMBERED: Final = 200_000
+_MOST_REMEMBERED: Final = 400_000
 _REPETITIVE: Final = 32
 """A text whose words come so often, one with another, is a repetition."""
 _MOST_TURNS: Final = 512
