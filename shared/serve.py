@@ -8,6 +8,8 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from shared import loading
+
 _LAST_ANSWERS_WITHIN_S: Final = 3
 """A request that takes longer than this after the signal is cut off."""
 KEEP_ALIVE_S: Final = 75
@@ -19,6 +21,11 @@ The side that waits longer never closes the connection under a request that is j
 
 class _Server(uvicorn.Server):
     """Uvicorn waits for every request before it tells the application of the end; a long-poll would keep it waiting for a minute."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as usual; all is loaded then."""
+        await super().startup(sockets)
+        loading.end()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer every long-poll now with what is known (its client asks again, and finds another replica), then end as usual."""

@@ -1,12 +1,15 @@
-"""Runs one replica: `python -m services.dispatch`."""
+"""Runs one replica of the dispatch service: `python -m services.dispatch`."""
 
-from services.dispatch.app import create_app
-from services.dispatch.settings import Settings
-from shared.serve import serve
+from shared import loading
 
 
 def main() -> None:
     """Serve until told to stop."""
+    loading.begin()
+    from services.dispatch.app import create_app
+    from services.dispatch.settings import Settings
+    from shared.serve import serve
+
     settings = Settings()
     serve(create_app(settings), host=settings.host, port=settings.port)
 

@@ -1,13 +1,16 @@
-"""Runs one replica: `python -m services.intake`."""
+"""Runs one replica of the intake service: `python -m services.intake`."""
 
-from services.intake.app import create_app
-from services.intake.settings import Settings
-from shared import log
-from shared.serve import serve
+from shared import loading
 
 
 def main() -> None:
     """Serve until told to stop."""
+    loading.begin()
+    from services.intake.app import create_app
+    from services.intake.settings import Settings
+    from shared import log
+    from shared.serve import serve
+
     settings = Settings()
     log.configure("intake", settings.log_level)
     serve(create_app(settings), host=settings.host, port=settings.port)

@@ -1,13 +1,16 @@
 """Runs one replica of the teams service: `python -m services.teams`."""
 
-from services.teams.app import create_app
-from services.teams.settings import Settings
-from shared import log
-from shared.serve import serve
+from shared import loading
 
 
 def main() -> None:
     """Serve until told to stop."""
+    loading.begin()
+    from services.teams.app import create_app
+    from services.teams.settings import Settings
+    from shared import log
+    from shared.serve import serve
+
     settings = Settings()
     log.configure("teams", settings.log_level)
     serve(create_app(settings), host=settings.host, port=settings.port)

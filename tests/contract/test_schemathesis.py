@@ -4,7 +4,6 @@ Cases come from the OpenAPI documents (valid and spoiled ones), and are the same
 things that exist, so that requests reach further than 404. More of them: COMMONGROUND_SCHEMATHESIS_EXAMPLES=500.
 """
 
-import json
 import os
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -38,8 +37,9 @@ CHECKS: Final = [
 UNTESTED_FOR_5XX: Final = frozenset({"/readyz"})
 """Answers 503 when the service is not ready: that is what it is for."""
 SCHEMAS: Final = {
-    service: schemathesis.openapi.from_dict(json.loads(openapi_files.document(service))) for service in SERVICES
+    service: schemathesis.openapi.from_path(openapi_files.FOLDER / f"{service}.json") for service in SERVICES
 }
+"""Of the committed documents, which test_documents compares with what the services serve."""
 OPERATIONS: Final = [
     pytest.param(service, operation, id=f"{service}-{operation.method}-{operation.path}")
     for service, schema in SCHEMAS.items()

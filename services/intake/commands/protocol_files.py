@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import yaml
 
 from services.intake.domain.triage.protocol import Protocol, ProtocolInvalid
-from services.intake.domain.triage.protocol_file import load_protocol
+from services.intake.domain.triage.protocol_file import QuickLoader, load_protocol
 
-_KEPT: Final = 16
+KEPT: Final = 16
 
 
 class ProtocolFileInvalid(Exception):
@@ -31,7 +31,7 @@ def stamps(folder: Path) -> list[Stamp]:
     return [Stamp(path, stat.st_mtime_ns, stat.st_size) for path, stat in found]
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def read(stamp: Stamp) -> Protocol:
     """Return the protocol of a file. Raises ProtocolFileInvalid."""
     try:
@@ -50,7 +50,7 @@ def line_at_fault(text: str, fault: ProtocolInvalid) -> int | None:
     if named := re.findall(r"\bline (\d+)", fault.problem):
         return int(named[-1])
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=QuickLoader)
     except yaml.YAMLError:
         return None
     if node is None:

@@ -5,11 +5,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import JSON, Text, cast, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
 from services.intake.commands import protocol_files
@@ -43,9 +44,16 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
 
 
+@lru_cache(maxsize=protocol_files.KEPT)
+def _as_json(protocol: Protocol) -> tuple[str, bytes]:
+    """Return the document of a protocol as the database keeps it, and the digest of that."""
+    document = json.dumps(_plain(protocol.document), separators=(",", ":"))
+    return document, hashlib.sha256(document.encode()).digest()
+
+
 def content_digest(protocol: Protocol) -> bytes:
     """Return the SHA-256 that names the content of a protocol: its version is never used for another."""
-    return hashlib.sha256(json.dumps(_plain(protocol.document), separators=(",", ":")).encode()).digest()
+    return _as_json(protocol)[1]
 
 
 class Protocols:
@@ -143,13 +151,13 @@ class Protocols:
 
 
 async def _register(db: Database, protocol: Protocol, file: str) -> None:
-    content = content_digest(protocol)
+    document, content = _as_json(protocol)
     async with db.autocommit() as unit:
         await unit.conn.execute(
             insert(protocol_version)
             .values(
                 version=protocol.version,
-                document=_plain(protocol.document),
+                document=cast(literal(document, Text), JSON),
                 digest=content,
                 effective_from=protocol.effective_from,
                 approved_by=protocol.approved_by,

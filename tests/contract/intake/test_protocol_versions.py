@@ -30,6 +30,9 @@ from tests.contract.intake.fakes import FakeDispatch
 from tests.unit.intake.evidence import PROTOCOL
 from tests.unit.intake.test_triage_protocol import minimal
 
+QuickDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+"""libyaml's, where PyYAML was built with it: the other one takes seconds for a protocol."""
+
 
 @cache
 def looser() -> Protocol:
@@ -145,7 +148,7 @@ async def test_a_service_does_not_start_with_a_version_that_was_edited(intake_db
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    path.write_text(yaml.safe_dump(dict(document), sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.dump(dict(document), Dumper=QuickDumper, sort_keys=False), encoding="utf-8")
 
 
 async def test_a_faulty_file_that_comes_later_is_named_by_readyz_and_the_last_valid_one_decides(

@@ -15,7 +15,7 @@ Phrases do not cross the end of a sentence; those of an owner added `in_one_brea
 either. Matching is linear in the length of the text: for each word the work is bounded by the phrases alone.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
@@ -56,6 +56,7 @@ class Lexicon:
         self._walks = Walks(self._root)
         self._symbols: dict[frozenset[str], int] = {}
         self._by_part: dict[str, int] = {}
+        self._listed: dict[str, tuple[str, ...]] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
         self._longest_prefix = 0
@@ -135,15 +136,21 @@ class Lexicon:
         else:
             self._literals.setdefault(word, []).append(symbol)
 
-    def _words_of(self, word: str, phrase: str) -> Iterable[str]:
+    def _words_of(self, word: str, phrase: str) -> tuple[str, ...]:
+        """Return the word, or the words of a class; most come many times."""
+        if (words := self._listed.get(word)) is None:
+            words = self._listed[word] = self._new_words_of(word, phrase)
+        return words
+
+    def _new_words_of(self, word: str, phrase: str) -> tuple[str, ...]:
         if word.startswith("$"):
             if word[1:] not in self._classes:
                 raise PhraseInvalid(f"{phrase!r}: there is no class {word[1:]!r}")
-            return [w for listed in self._classes[word[1:]] for w in self._words_of(listed, phrase)]
+            return tuple(w for listed in self._classes[word[1:]] for w in self._words_of(listed, phrase))
         stem = word.removesuffix("*")
         if word not in (_NUMBER, _UNKNOWN) and not (stem.isascii() and stem.isalnum() and stem == stem.lower()):
             raise PhraseInvalid(f"{phrase!r}: {word!r} must be lower-case letters and digits without accents")
-        return [word]
+        return (word,)
 
     def learn_misspellings(self) -> None:
         """Let an unknown word stand for a listed one that it is a letter away from. Call it when all is added."""

@@ -213,7 +213,7 @@ SYSTEM_RULES: Final = (
 """Rules whose occasion is stated in `decide.py` and whose words and effect stand in the protocol."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Protocol:
     version: str
     effective_from: datetime
