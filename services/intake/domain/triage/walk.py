@@ -19,6 +19,8 @@ _REPETITIVE: Final = 32
 """A text whose words come so often, one with another, is a repetition."""
 _MOST_TURNS: Final = 512
 """With more different stretches than that it is none after all."""
+_new: Final = tuple.__new__
+"""What a named tuple's own call comes to, at half its price."""
 
 
 class Match(NamedTuple):
@@ -102,7 +104,6 @@ class Walks:
         walked: dict[bytes, list[tuple[int, int]]] = {}
         sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
         start, first_steps = self._start, self._start.after
-        new_tuple = tuple.__new__  # what Match(...) comes to, at half its price
         for first, number in enumerate(numbers):
             begun = first_steps.get(number, start)
             if begun is start:  # no word leads back there: it has not come up yet
@@ -111,7 +112,7 @@ class Walks:
                 continue
             again = walked.get(windows(first)) if windows is not None else None
             if again is not None:
-                found.extend([new_tuple(Match, (owner, first, first + length)) for owner, length in again])
+                found.extend([_new(Match, (owner, first, first + length)) for owner, length in again])
                 continue
             reached = self._reached(begun, first, kinds, numbers, sentence_ends[first], breath_ends)
             here = _longest(reached, first, breath_ends[first], in_one_breath, every_end) if reached else []
@@ -233,7 +234,7 @@ def _longest(
         for owner in owners:
             if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
                 best[owner] = last
-    found = [Match(owner, first, best[owner]) for owner in (sorted(best) if len(best) > 1 else best)]
+    found = [_new(Match, (owner, first, best[owner])) for owner in (sorted(best) if len(best) > 1 else best)]
     if not every_end.isdisjoint(best):
         every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
         found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
