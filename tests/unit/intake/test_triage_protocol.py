@@ -52,6 +52,8 @@ def minimal() -> dict[str, Any]:
         "denials": {
             "joins": ["or"],
             "disjoins": ["or"],
+            "callers": ["rp"],
+            "sufferers": ["me"],
             "undeniable": ["he if"],
             "slight": ["he at"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},

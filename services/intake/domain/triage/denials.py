@@ -106,7 +106,10 @@ class Denials:
         self._deniable = self._words_of_rules(protocol)
         self._reserved = {at for span in found.spans(Role.RESERVE) for at in range(span.first, span.last + 1)}
         self._doubted = self._governed_by(Role.DOUBT, _REACH_OF_DOUBT)
-        self._accused = self._governed_by(Role.ACCUSED, _REACH_OF_SPEECH) | {m.last for m in found.of(Role.ACCUSED)}
+        self._callers = {at for at, token in enumerate(tokens) if token.word in protocol.callers}
+        self._sufferers = protocol.sufferers
+        spoken = [match for match in found.of(Role.ACCUSED) if not self._is_caller(match)]
+        self._accused = self._governed_from(spoken, _REACH_OF_SPEECH) | {match.last for match in spoken}
         self.hiding: list[Denial] = []
         """They hide the words that they cover."""
         self.good: list[Denial] = []
@@ -149,10 +152,25 @@ class Denials:
 
     def _governed_by(self, role: Role, reach: int) -> frozenset[int]:
         """Return the words after a phrase of `role`, at most `reach` of them and up to the next comma."""
+        return self._governed_from(self._found.of(role), reach)
+
+    def _governed_from(self, matches: Sequence[Match], reach: int) -> frozenset[int]:
         governed: set[int] = set()
-        for last in {last for _, _, last in self._found.of(role)}:
+        for last in {last for _, _, last in matches}:
             governed.update(range(last + 1, min(last + 1 + reach, self._breath_ends[last])))
         return frozenset(governed)
+
+    def _is_caller(self, match: Match) -> bool:
+        """True for who stands in brackets or commas beside the caller: "RP (uncle) says"."""
+        first = match.first
+        if match.last == first or self._tokens[first + 1].before is not Break.SOFT:
+            return False
+        first -= self._tokens[first].before is not Break.SOFT  # "RP, an uncle, says"
+        return first > 0 and self._tokens[first].before is Break.SOFT and first - 1 in self._callers
+
+    def _is_sufferer(self, first: int) -> bool:
+        """True for "he says no me amenazó" where nobody else is named as the caller: what he denies was done to him."""
+        return not self._callers and first + 1 < len(self._tokens) and self._tokens[first + 1].word in self._sufferers
 
     def stretches(self) -> Iterator[Span]:
         """Yield the stretches that the denials hide, those side by side as one: "nothing thrown, nobody swung at"."""
@@ -362,7 +380,14 @@ class Denials:
         self.hiding.append(denial)
         if last + 1 in self._exceptions and self._tokens[last + 1].before is not Break.HARD:
             self.excepted.append(Span(first, self._exceptions[last + 1]))
-        elif first in self._accused:
+        elif first in self._accused and not self._is_sufferer(first):
             self.by_accused.append(denial)
-        elif last + 1 not in self._limits or self._tokens[last + 1].before >= Break.SOFT:
+        elif not self._is_limited(last):
             self.good.append(denial)
+
+    def _is_limited(self, last: int) -> bool:
+        """True when a limit follows the denial that ends at `last`, or an exception further on in the same breath."""
+        end = self._breath_ends[last]
+        if last + 1 < end and last + 1 in self._limits:
+            return True
+        return any(at in self._exceptions for at in range(last + 1, end))

@@ -7,8 +7,9 @@ from services.intake.domain.triage.case import Case
 from services.intake.domain.triage.model import Discipline, Effect, Fact, Reason, RecommendedResponse
 from services.intake.domain.triage.protocol import Matter, Protocol
 
-_PRIVATE: Final = frozenset({"neighbor", "roommate", "family", "landlord_tenant", "customer"})
+_PRIVATE: Final = frozenset({"neighbor", "roommate", "family", "landlord_tenant", "customer", "coworker"})
 """A matter between such people is theirs alone, wherever they stand."""
+_SCHOOLS: Final = frozenset({"school"})
 _GRAVEST_FIRST: Final = (RecommendedResponse.POLICE, RecommendedResponse.EMS_FIRE, RecommendedResponse.CRISIS_LINE)
 
 
@@ -16,7 +17,8 @@ def fitting_discipline(case: Case, protocol: Protocol) -> Discipline | None:
     """Return the discipline that fits, or None while nobody has said what the matter is.
 
     Harm that is over and whose doer is known: restorative justice. Else groups and young people, and public space
-    unless the matter is private (neighbors on the sidewalk, a customer in the street): interrupters. Else mediators.
+    unless the matter is private (neighbors on the sidewalk, a customer in the street): interrupters. Else mediators;
+    so are grown people at a school (two mothers in the pickup line) and students who share a home.
     """
     harm = any(entry.matter is Matter.PROPERTY for entry in case.codes)
     known_matter = case.conflict_known or harm or bool(case.relationships)
@@ -24,7 +26,8 @@ def fitting_discipline(case: Case, protocol: Protocol) -> Discipline | None:
         return None
     if harm or {"past_harm", "known_person"} <= case.own_signals:
         return Discipline.RESTORATIVE_JUSTICE
-    in_public = bool(case.places & protocol.group_places) or "public" in case.own_signals
+    places = case.places - _SCHOOLS if "adults" in case.own_signals else case.places
+    in_public = bool(places & protocol.group_places) or "public" in case.own_signals
     private = bool(case.relationships & _PRIVATE) or "private" in case.own_signals
     if (in_public and not private) or _is_group(case, protocol):
         return Discipline.INTERRUPTER
@@ -32,8 +35,11 @@ def fitting_discipline(case: Case, protocol: Protocol) -> Discipline | None:
 
 
 def _is_group(case: Case, protocol: Protocol) -> bool:
-    crowd = case.people > protocol.limits.people_in_quarrel
-    return crowd or "young" in case.own_signals or any(entry.group for entry in case.codes)
+    if case.people > protocol.limits.people_in_quarrel:
+        return True
+    if "young" in case.own_signals and "roommate" not in case.relationships:
+        return True
+    return "adults" not in case.own_signals and any(entry.group for entry in case.codes)
 
 
 def priority(case: Case, discipline: Discipline | None) -> int:

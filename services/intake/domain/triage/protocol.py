@@ -174,7 +174,7 @@ class Question(NamedTuple):
 
 
 SIGNALS: Final = frozenset(
-    {"conflict", "known_person", "gathering", "public", "young", "private", "past_harm", "hot", "calm"}
+    {"conflict", "known_person", "gathering", "public", "young", "adults", "private", "past_harm", "hot", "calm"}
 )
 """The signals that `decide` itself asks for; combinations may name others."""
 
@@ -231,6 +231,10 @@ class Protocol:
     joins: frozenset[str]
     """Words that go on with a list of denied things: "or", "ni"."""
     disjoins: frozenset[str]
+    callers: frozenset[str]
+    """Words for who calls."""
+    sufferers: frozenset[str]
+    """Right after the first word of a denial they say to whom it was not done: the one who speaks."""
     """Those of them after which a verb is denied too: "never pushed or threatened"."""
     undeniable: frozenset[str]
     """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""

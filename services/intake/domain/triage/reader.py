@@ -24,7 +24,9 @@ _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _PER_WORD: Final = 1000
 """Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
-_UNHIDDEN: Final = frozenset({"conflict", "known_person", "gathering", "public", "young", "private", "past_harm"})
+_UNHIDDEN: Final = frozenset(
+    {"conflict", "known_person", "gathering", "public", "young", "adults", "private", "past_harm"}
+)
 """Signals of what the call is about: a denial or a figure of speech around them changes nothing."""
 
 
