@@ -8,6 +8,7 @@ a rule about the core four ("squared up"), which are then only taken back: "neve
 hit her.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -98,6 +99,7 @@ class Denials:
         self._harmless = found.longest_at(Role.HARMLESS)
         self._limits = found.longest_at(Role.LIMIT)
         self._exceptions = found.longest_at(Role.EXCEPTION)
+        self._exceptions_from = sorted(self._exceptions)
         self._heads = found.longest_at(Role.DENIAL_HEAD)
         self._nominal = found.longest_at(Role.NOMINAL_HEAD)
         self._finite = {match.first for match in found.of(Role.FINITE)}
@@ -390,4 +392,5 @@ class Denials:
         end = self._breath_ends[last]
         if last + 1 < end and last + 1 in self._limits:
             return True
-        return any(at in self._exceptions for at in range(last + 1, end))
+        at = bisect_left(self._exceptions_from, last + 1)
+        return at < len(self._exceptions_from) and self._exceptions_from[at] < end
