@@ -52,8 +52,8 @@ class World:
 
     async def heard(self) -> None:
         """Let intake be heard from: two heartbeats, the second one echoing the answer to the first."""
-        first = await self.until(lambda: self._beat(None))
-        await self.until(lambda: self._beat(first["as_of"]))
+        first = await self.until(lambda: self._beat(None), within_s=30)
+        await self.until(lambda: self._beat(first["as_of"]), within_s=30)
 
     async def _beat(self, echo: str | None) -> dict[str, Any] | None:
         """Send one heartbeat; nothing when dispatch had no time for it, as intake takes it, which then sends the next."""
