@@ -237,15 +237,22 @@ class Denials:
         return self._tokens[first - 1].word not in self._joins  # "and no one is threatened"
 
     def _answered(self) -> Iterator[tuple[int, int, frozenset[str]]]:
-        """Yield what is denied by the word after it: "armas cero", and "Any weapons? No."."""
+        """Yield what is denied by the word after it: "armas cero", "Any weapons? No.", "armas, ninguna; golpes, ninguno"."""
+        beyond = -1  # the word after the last answer
         for first, (last, facts) in self._items.items():
+            begins = self._tokens[first].before is Break.HARD or first == beyond
             at = max(last, self._deniable.get(first, last)) + 1
             if first in self._finite and first - 1 not in self._askers:
                 continue
             if at not in self._answers:
                 at = self._tails.get(at, at - 1) + 1
-            if at in self._answers and self._closes(at) and self._answers_to(at):
+            if at in self._answers and self._closes(at) and (self._answers_to(at) or (begins and self._is_apart(at))):
+                beyond = self._answers[at] + 1
                 yield first, self._answers[at], facts
+
+    def _is_apart(self, at: int) -> bool:
+        """True when a comma alone stands before `at`: what begins a sentence is asked there, and answered after it."""
+        return self._tokens[at].before is Break.SOFT
 
     def _answered_together(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield the lists that one answer denies: "weapons, threats, injuries all no", "asked about ...: no to all".
