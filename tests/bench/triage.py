@@ -15,6 +15,8 @@ from tests.unit.intake.test_triage_cases import cases
 
 _USUAL: Final = 2_000
 _LARGEST: Final = 65_536
+_NEWS: Final = 300
+"""So many calls whose words come up for the first time: what each costs until the process has met the language."""
 _CRAFTED: Final = (
     "knife ",
     "no weapons ",
@@ -39,6 +41,10 @@ def main() -> None:
     gc.collect()
     gc.freeze()  # as a server does after it has read its protocol
     print(f"protocol {PROTOCOL.version}, {len(usual)} texts of {_USUAL} characters")
+    news = sorted(_cpu_ms(_decide, case.record["narrative"]) for case in cases()[:_NEWS])
+    print(
+        f"of {len(news)} calls in a new process, each read once: p50 {statistics.median(news):.1f} ms, p99 {news[-_NEWS // 100]:.1f} ms"
+    )
     _row("a call of 2,000 characters", usual)
     _row("64 KiB of narratives", [(told * 3)[:_LARGEST]] * 5)
     for phrase in _CRAFTED:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.triage.model import Verdict
@@ -54,6 +54,9 @@ BESIDE: Final = (
     "he shoved his sister down", "she is bleeding", "la amenazó de muerte", "he threatened to shoot", "RP has a bat",
 )  # fmt: skip
 
+IN_SPANISH: Final = ("trae navaja", "la golpeó", "sacó un cuchillo", "la amenazó de muerte")
+"""Those of them that a "no" before them denies: "no trae navaja"."""
+
 denials = st.builds(
     lambda head, denied, listed, answered: f"{head} {denied}{listed}{answered}".strip(),
     *map(st.sampled_from, (HEADS, DENIED, LISTED, ANSWERED)),
@@ -63,6 +66,7 @@ denials = st.builds(
 @few
 @given(denials, st.sampled_from(JOINED), st.sampled_from(BESIDE))
 def test_a_danger_beside_a_denial_is_never_safe(denial: str, join: str, danger: str) -> None:
+    assume(not (denial.endswith(" no") and join == " " and danger in IN_SPANISH))
     assert decided(said(f"{QUARREL} {denial}{join}{danger}.")).verdict is not Verdict.SAFE
 
 

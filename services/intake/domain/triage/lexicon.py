@@ -77,6 +77,7 @@ class Lexicon:
             raise PhraseInvalid(f"{phrase!r} may match nothing at all")
         for node in ends:
             node.owners.add(owner)
+        self._walks.furthest = max(self._walks.furthest, sum(map(_width, parts)))
         if in_one_breath:
             self._in_one_breath.add(owner)
         if every_end:
@@ -208,6 +209,13 @@ class Lexicon:
             kind = self._kinds[key] = Kind(len(self._kinds), *key)
         self._remembered[word] = kind
         return kind
+
+
+def _width(part: str) -> int:
+    """Return how many words a part of a phrase stands for at most."""
+    if part.startswith(".."):
+        return int(part[2:])
+    return 0 if part == _END else 1
 
 
 def _any_of(node: Node) -> Node:

@@ -6,7 +6,7 @@ one look-up.
 """
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import count
@@ -81,7 +81,8 @@ class Walks:
         self._stands: dict[frozenset[int], _Stand] = {}
         self._start: _Stand | None = None
         self._remembered = 0
-        self._furthest = 0
+        self.furthest = 0
+        """How many words a phrase may hold at most. Who builds the graph says it."""
 
     def matches(
         self,
@@ -130,11 +131,9 @@ class Walks:
         """
         if len(numbers) < _REPETITIVE * len(set(numbers)):
             return None
-        if not self._furthest:
-            self._furthest = _furthest(self._root)
         met = array("Q", [number * len(Break) + token.before for number, token in zip(numbers, tokens, strict=True)])
         packed, size = met.tobytes(), met.itemsize
-        width = (self._furthest + 2) * size
+        width = (self.furthest + 2) * size
         return lambda first: packed[first * size : first * size + width]
 
     def _reached(
@@ -194,8 +193,19 @@ class Walks:
                 open_walks.append((beyond, at))
 
     def _learnt(self, stand: _Stand, kind: Kind) -> _Stand | None:
-        """Return where `kind` leads from `stand`, and remember it."""
-        reached = [after for node in stand.nodes for after in _step(node, kind)]
+        """Return where `kind` leads from `stand`, and remember it. Each new word of a text comes here: written for speed."""
+        reached: list[Node] = []
+        symbols, few = kind.symbols, len(kind.symbols)
+        for node in stand.nodes:
+            edges = node.edges
+            if len(edges) <= few:
+                reached.extend([beyond for symbol, beyond in edges.items() if symbol in symbols])
+            else:  # where phrases begin there are thousands of edges
+                reached.extend([edges[symbol] for symbol in symbols if symbol in edges])
+            if node.any is not None:
+                reached.append(node.any)
+            if node.others and kind.plain:
+                reached.extend([beyond for symbol, beyond in node.others.items() if symbol not in symbols])
         found = stand.after[kind.number] = self._stand(reached) if reached else None
         if found is None:
             stand.astray.add(kind.number)
@@ -239,25 +249,6 @@ def _longest(
         every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
         found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
     return found
-
-
-def _furthest(node: Node) -> int:
-    """Return how many words a phrase that goes on at `node` may still hold."""
-    after = [1 + _furthest(beyond) for beyond in (*node.edges.values(), *node.others.values())]
-    if node.any is not None:
-        after.append(1 + _furthest(node.any))
-    if node.at_end is not None:
-        after.append(_furthest(node.at_end))
-    after.extend(width + _furthest(beyond) for width, beyond in node.gaps.items())
-    return max(after, default=0)
-
-
-def _step(node: Node, kind: Kind) -> Iterator[Node]:
-    yield from (beyond for symbol, beyond in node.edges.items() if symbol in kind.symbols)
-    if node.any is not None:
-        yield node.any
-    if kind.plain:
-        yield from (beyond for symbol, beyond in node.others.items() if symbol not in kind.symbols)
 
 
 def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
