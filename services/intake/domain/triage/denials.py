@@ -246,13 +246,11 @@ class Denials:
                 continue
             if at not in self._answers:
                 at = self._tails.get(at, at - 1) + 1
-            if at in self._answers and self._closes(at) and (self._answers_to(at) or (begins and self._is_apart(at))):
+            if at not in self._answers or not self._closes(at):
+                continue
+            if self._answers_to(at) or (begins and self._tokens[at].before is Break.SOFT):
                 beyond = self._answers[at] + 1
                 yield first, self._answers[at], facts
-
-    def _is_apart(self, at: int) -> bool:
-        """True when a comma alone stands before `at`: what begins a sentence is asked there, and answered after it."""
-        return self._tokens[at].before is Break.SOFT
 
     def _answered_together(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield the lists that one answer denies: "weapons, threats, injuries all no", "asked about ...: no to all".
