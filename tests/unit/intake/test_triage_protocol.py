@@ -53,7 +53,6 @@ def minimal() -> dict[str, Any]:
             "joins": ["or"],
             "disjoins": ["or"],
             "callers": ["rp"],
-            "sufferers": ["me"],
             "undeniable": ["he if"],
             "slight": ["he at"],
             **{part: {"en": ["no"]} for part in ("heads", "tails", "limits", "exceptions", "doubts", "accused")},

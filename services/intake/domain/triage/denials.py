@@ -109,7 +109,6 @@ class Denials:
         self._reserved = {at for span in found.spans(Role.RESERVE) for at in range(span.first, span.last + 1)}
         self._doubted = self._governed_by(Role.DOUBT, _REACH_OF_DOUBT)
         self._callers = {at for at, token in enumerate(tokens) if token.word in protocol.callers}
-        self._sufferers = protocol.sufferers
         spoken = [match for match in found.of(Role.ACCUSED) if not self._is_caller(match)]
         self._accused = self._governed_from(spoken, _REACH_OF_SPEECH) | {match.last for match in spoken}
         self.hiding: list[Denial] = []
@@ -169,10 +168,6 @@ class Denials:
             return False
         first -= self._tokens[first].before is not Break.SOFT  # "RP, an uncle, says"
         return first > 0 and self._tokens[first].before is Break.SOFT and first - 1 in self._callers
-
-    def _is_sufferer(self, first: int) -> bool:
-        """True for "he says no me amenazó" where nobody else is named as the caller: what he denies was done to him."""
-        return not self._callers and first + 1 < len(self._tokens) and self._tokens[first + 1].word in self._sufferers
 
     def stretches(self) -> Iterator[Span]:
         """Yield the stretches that the denials hide, those side by side as one: "nothing thrown, nobody swung at"."""
@@ -387,7 +382,7 @@ class Denials:
         self.hiding.append(denial)
         if last + 1 in self._exceptions and self._tokens[last + 1].before is not Break.HARD:
             self.excepted.append(Span(first, self._exceptions[last + 1]))
-        elif first in self._accused and not self._is_sufferer(first):
+        elif first in self._accused:
             self.by_accused.append(denial)
         elif not self._is_limited(last):
             self.good.append(denial)

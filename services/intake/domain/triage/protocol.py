@@ -231,11 +231,9 @@ class Protocol:
     joins: frozenset[str]
     """Words that go on with a list of denied things: "or", "ni"."""
     disjoins: frozenset[str]
-    callers: frozenset[str]
-    """Words for who calls."""
-    sufferers: frozenset[str]
-    """Right after the first word of a denial they say to whom it was not done: the one who speaks."""
     """Those of them after which a verb is denied too: "never pushed or threatened"."""
+    callers: frozenset[str]
+    """Words for who calls: "RP (uncle) says" is no accused."""
     undeniable: frozenset[str]
     """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""
     slight: frozenset[str]

@@ -139,7 +139,6 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         joins=_words(top["denials"], "joins"),
         disjoins=_words(top["denials"], "disjoins"),
         callers=_words(top["denials"], "callers"),
-        sufferers=_words(top["denials"], "sufferers"),
         undeniable=_words(top["denials"], "undeniable"),
         slight=_words(top["denials"], "slight"),
         lexicon=phrases.lexicon,
@@ -314,7 +313,7 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
 
 def _denials(key: _Key, phrases: _Phrases) -> None:
     fields = key.fields(
-        "joins", "disjoins", "callers", "sufferers", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers",
+        "joins", "disjoins", "callers", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers",
         "answers_to_all", "asking", "askers", "items", "whole",
         "tails", "harmless", "reserves", "limits", "exceptions", "doubts", "accused", "unknown",
     )  # fmt: skip
