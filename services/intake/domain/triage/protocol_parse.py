@@ -1,10 +1,9 @@
-"""A protocol's document, read strictly: every fault names the key at fault."""
+"""A protocol from its document: what each section states."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from services.intake.domain.triage.everyday import WordListInvalid, everyday_words
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
@@ -21,14 +20,13 @@ from services.intake.domain.triage.protocol import (
     Matter,
     Owner,
     Protocol,
-    ProtocolInvalid,
     Question,
     Role,
     Rule,
     normal_code,
 )
+from services.intake.domain.triage.protocol_keys import Key
 
-_Word = TypeVar("_Word", bound=StrEnum)
 _LANGUAGES: Final = ("en", "es")
 _LISTS: Final = MappingProxyType(
     {
@@ -43,74 +41,9 @@ _LISTS: Final = MappingProxyType(
 """Sections that are no more than phrases, and what these are for."""
 
 
-class _Key:
-    """A value of the document and the path to it."""
-
-    def __init__(self, value: Any, path: str = "") -> None:
-        self.value = value
-        self.path = path
-
-    def fault(self, problem: str) -> ProtocolInvalid:
-        return ProtocolInvalid(self.path or "(the file)", problem)
-
-    def fields(self, *required: str, optional: tuple[str, ...] = ()) -> Mapping[str, "_Key"]:
-        """Return the fields of a mapping that has exactly these; those optional and absent are left out."""
-        mapping = self.mapping()
-        for name in mapping:
-            if name not in required and name not in optional:
-                raise mapping[name].fault("is not a key of a protocol")
-        for name in required:
-            if name not in mapping:
-                raise _Key(None, self._below(name)).fault("is missing")
-        return mapping
-
-    def mapping(self) -> dict[str, "_Key"]:
-        if not isinstance(self.value, Mapping):
-            raise self.fault("must be a mapping")
-        return {str(name): _Key(value, self._below(str(name))) for name, value in self.value.items()}
-
-    def items(self) -> Iterator["_Key"]:
-        if not isinstance(self.value, list):
-            raise self.fault("must be a list")
-        for index, value in enumerate(self.value):
-            yield _Key(value, f"{self.path}[{index}]")
-
-    def text(self) -> str:
-        if not isinstance(self.value, str) or not self.value.strip():
-            raise self.fault("must be text")
-        return self.value.strip()
-
-    def texts(self) -> tuple[str, ...]:
-        return tuple(item.text() for item in self.items())
-
-    def number(self, least: float, most: float) -> float:
-        if isinstance(self.value, bool) or not isinstance(self.value, int | float) or not least <= self.value <= most:
-            raise self.fault(f"must be a number from {least} to {most}")
-        return self.value
-
-    def flag(self) -> bool:
-        if not isinstance(self.value, bool):
-            raise self.fault("must be true or false")
-        return self.value
-
-    def one_of(self, words: type[_Word]) -> _Word:
-        try:
-            return words(self.value)
-        except ValueError:
-            raise self.fault(f"must be one of {', '.join(words)}") from None
-
-    def fact(self) -> str:
-        if self.value not in FACT_KEYS:
-            raise self.fault(f"must be one of {', '.join(FACT_KEYS)}")
-        return str(self.value)
-
-    def _below(self, name: str) -> str:
-        return f"{self.path}.{name}" if self.path else name
-
-
 def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     """Return the protocol that `document` states. Raises `ProtocolInvalid` naming the first key at fault."""
-    root = _Key(document)
+    root = Key(document)
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
@@ -149,7 +82,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     return protocol
 
 
-def _moment(key: _Key) -> datetime:
+def _moment(key: Key) -> datetime:
     value = key.value
     if isinstance(value, str):
         try:
@@ -161,7 +94,7 @@ def _moment(key: _Key) -> datetime:
     return value
 
 
-def _everyday(key: _Key) -> frozenset[str]:
+def _everyday(key: Key) -> frozenset[str]:
     """Return the everyday words: those of the list that is named, less the ones that may mean a danger."""
     fields = key.fields("list", "sha256", optional=("less",))
     try:
@@ -175,7 +108,7 @@ def _everyday(key: _Key) -> frozenset[str]:
 class _Phrases:
     """Gathers every phrase of the protocol in one lexicon, each under its owner."""
 
-    def __init__(self, classes: _Key, everyday: frozenset[str]) -> None:
+    def __init__(self, classes: Key, everyday: frozenset[str]) -> None:
         words: dict[str, tuple[str, ...]] = {}
         for name, key in classes.mapping().items():
             words[name] = tuple(word for text in key.texts() for word in text.split())
@@ -185,7 +118,7 @@ class _Phrases:
         self.lexicon = Lexicon(words, everyday)
         self.owners: list[Owner] = []
 
-    def add(self, key: _Key, owner: Owner) -> None:
+    def add(self, key: Key, owner: Owner) -> None:
         number = len(self.owners)
         self.owners.append(owner)
         for item in key.items():
@@ -199,7 +132,7 @@ class _Phrases:
                 except PhraseInvalid as invalid:
                     raise item.fault(str(invalid)) from None
 
-    def add_deniable(self, key: _Key, owner: Owner) -> None:
+    def add_deniable(self, key: Key, owner: Owner) -> None:
         """Add the phrases of a rule that hold no unnamed word, for a denial to take back: it must know each word."""
         number = len(self.owners)
         self.owners.append(owner)
@@ -208,7 +141,7 @@ class _Phrases:
                 if not any(part == "_" or part.startswith(("..", "!", "?")) for part in phrase.split()):
                     self.lexicon.add(phrase, number, in_one_breath=True)
 
-    def add_languages(self, key: _Key, owner: Owner) -> None:
+    def add_languages(self, key: Key, owner: Owner) -> None:
         """Add the phrases under `en` and `es`; both are read in every text, for people mix them."""
         for name, phrases in key.fields(optional=_LANGUAGES).items():
             if name in _LANGUAGES:
@@ -218,7 +151,7 @@ class _Phrases:
 _RULE_OPTIONS: Final = ("response", "co_response", "ask", "fact", "source")
 
 
-def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
+def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
@@ -242,7 +175,7 @@ def _rules(top: Mapping[str, _Key], phrases: _Phrases) -> dict[str, Rule]:
     return rules
 
 
-def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _Phrases) -> None:
+def _rule_phrases(key: Key, fields: Mapping[str, Key], rule: Rule, phrases: _Phrases) -> None:
     stated = [fields[language] for language in _LANGUAGES if language in fields]
     if not stated:
         raise key.fault("has no phrases")
@@ -252,8 +185,8 @@ def _rule_phrases(key: _Key, fields: Mapping[str, _Key], rule: Rule, phrases: _P
             phrases.add_deniable(listed, Owner(Role.DENIABLE, rule.id))
 
 
-def _rule(fields: Mapping[str, _Key]) -> Rule:
-    def read(name: str, how: Callable[[_Key], Any], otherwise: Any) -> Any:
+def _rule(fields: Mapping[str, Key]) -> Rule:
+    def read(name: str, how: Callable[[Key], Any], otherwise: Any) -> Any:
         return how(fields[name]) if name in fields else otherwise
 
     return Rule(
@@ -262,16 +195,16 @@ def _rule(fields: Mapping[str, _Key]) -> Rule:
         effect=fields["effect"].one_of(Effect),
         explanation=fields["explanation"].text(),
         response=read("response", lambda key: key.one_of(RecommendedResponse), RecommendedResponse.POLICE),
-        co_response=read("co_response", _Key.flag, otherwise=False),
-        ask=read("ask", _Key.fact, None),
-        fact=read("fact", _Key.fact, None),
-        hides=read("hides", _Key.flag, otherwise=False),
-        yields=read("yields", _Key.flag, otherwise=False),
-        call_type_only=read("call_type_only", _Key.flag, otherwise=False),
+        co_response=read("co_response", Key.flag, otherwise=False),
+        ask=read("ask", Key.fact, None),
+        fact=read("fact", Key.fact, None),
+        hides=read("hides", Key.flag, otherwise=False),
+        yields=read("yields", Key.flag, otherwise=False),
+        call_type_only=read("call_type_only", Key.flag, otherwise=False),
     )
 
 
-def _answers(key: _Key, rules: Mapping[str, Rule]) -> tuple[AnswerRule, ...]:
+def _answers(key: Key, rules: Mapping[str, Rule]) -> tuple[AnswerRule, ...]:
     found = []
     for item in key.items():
         fields = item.mapping()
@@ -285,7 +218,7 @@ def _answers(key: _Key, rules: Mapping[str, Rule]) -> tuple[AnswerRule, ...]:
     return tuple(found)
 
 
-def _signals(key: _Key, phrases: _Phrases) -> set[str]:
+def _signals(key: Key, phrases: _Phrases) -> set[str]:
     names = set()
     for name, signal in key.mapping().items():
         phrases.add_languages(signal, Owner(Role.SIGNAL, name))
@@ -296,7 +229,7 @@ def _signals(key: _Key, phrases: _Phrases) -> set[str]:
     return names
 
 
-def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tuple[Combination, ...]:
+def _combinations(key: Key, rules: Mapping[str, Rule], known: set[str]) -> tuple[Combination, ...]:
     found = []
     for item in key.items():
         fields = item.mapping()
@@ -311,7 +244,7 @@ def _combinations(key: _Key, rules: Mapping[str, Rule], known: set[str]) -> tupl
     return tuple(found)
 
 
-def _denials(key: _Key, phrases: _Phrases) -> None:
+def _denials(key: Key, phrases: _Phrases) -> None:
     fields = key.fields(
         "joins", "disjoins", "callers", "heads", "nominal_heads", "finite", "undeniable", "slight", "answers",
         "answers_to_all", "asking", "askers", "items", "whole",
@@ -348,11 +281,11 @@ def _denials(key: _Key, phrases: _Phrases) -> None:
                     phrases.add(stated[language], Owner(role, facts=frozenset(facts)))
 
 
-def _words(key: _Key, name: str) -> frozenset[str]:
+def _words(key: Key, name: str) -> frozenset[str]:
     return frozenset(word for text in key.mapping()[name].texts() for word in text.split())
 
 
-def _codes(key: _Key) -> dict[str, CodeEntry]:
+def _codes(key: Key) -> dict[str, CodeEntry]:
     found: dict[str, CodeEntry] = {}
     for group in key.items():
         fields = group.fields("verdict", "codes", optional=("matter", "group", "gathering", "response", "note"))
@@ -373,7 +306,7 @@ def _codes(key: _Key) -> dict[str, CodeEntry]:
     return found
 
 
-def _limits(key: _Key) -> Limits:
+def _limits(key: Key) -> Limits:
     fields = key.fields(*Limits.__dataclass_fields__)
     return Limits(
         people_in_quarrel=int(fields["people_in_quarrel"].number(1, 1000)),
@@ -390,7 +323,7 @@ def _limits(key: _Key) -> Limits:
     )
 
 
-def _questions(key: _Key) -> dict[str, Question]:
+def _questions(key: Key) -> dict[str, Question]:
     found = {}
     for name, question in key.mapping().items():
         fields = question.fields("en", "es")
@@ -400,7 +333,7 @@ def _questions(key: _Key) -> dict[str, Question]:
     return found
 
 
-def _check_questions(protocol: Protocol, key: _Key) -> None:
+def _check_questions(protocol: Protocol, key: Key) -> None:
     asked = {*CORE_FOUR, *(rule.ask for rule in protocol.rules.values() if rule.ask is not None)}
     for fact in sorted(asked):
         if fact not in protocol.questions:
