@@ -3,13 +3,13 @@
 Prints CPU times of one core, and each as a multiple of the floor: splitting the same text into words.
 """
 
-import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
 from services.intake.domain.triage.text import tokenize
+from shared import loading
 from tests.unit.intake.evidence import PROTOCOL, decided, said
 from tests.unit.intake.test_triage_cases import cases
 
@@ -38,8 +38,7 @@ def main() -> None:
     """Measure and print."""
     told = " ".join(case.record["narrative"] for case in cases())
     usual = [told[at : at + _USUAL] for at in range(0, len(told) - _USUAL, _USUAL)]
-    gc.collect()
-    gc.freeze()  # as a server does after it has read its protocol
+    loading.end()  # as a service does after it has read its protocol
     print(f"protocol {PROTOCOL.version}, {len(usual)} texts of {_USUAL} characters")
     news = sorted(_cpu_ms(_decide, case.record["narrative"]) for case in cases()[:_NEWS])
     print(

@@ -1,7 +1,9 @@
 """The notation of phrases, and that finding them takes time linear in the text."""
 
+import gc
 import sys
 from collections.abc import Callable
+from itertools import product
 from types import FrameType
 from typing import Any
 
@@ -135,3 +137,24 @@ def test_a_repetition_is_read_as_each_of_its_turns(turn: str) -> None:
     assert [m for m in lexicon.matches(many) if m.first < inside] == [
         m for m in lexicon.matches(few) if m.first < inside
     ]
+
+
+def test_the_garbage_collector_has_next_to_nothing_to_follow_in_phrases_and_walks() -> None:
+    """Else it stops a decision now and then for as long as it takes to look through all of them."""
+    letters = "abcdefgh"
+    lexicon = Lexicon({})
+    before = _followed()
+    for number, (one, two, three) in enumerate(product(letters, repeat=3)):
+        lexicon.add(f"{one}{two} ..3 {two}{three} [{one}] {three}{one}", number)
+    places = 6 * len(letters) ** 3
+    assert _followed() - before < places / 2, "phrases"
+    before = _followed()
+    for words in product(letters, repeat=4):
+        lexicon.matches(tokenize(" ".join(one + two for one, two in product(words, repeat=2))))
+    assert lexicon.steps_remembered > 5_000
+    assert _followed() - before < lexicon.steps_remembered / 20, "walks"
+
+
+def _followed() -> int:
+    gc.collect()
+    return len(gc.get_objects())

@@ -19,9 +19,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from services.intake.domain.triage.graph import Graph
 from services.intake.domain.triage.misspelled import Misspelled, inflected
 from services.intake.domain.triage.text import Token, spellings
-from services.intake.domain.triage.walk import Kind, Match, Node, Walks
+from services.intake.domain.triage.walk import Kind, Match, Walks
 
 _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
@@ -52,8 +53,8 @@ class Lexicon:
         self._kinds: dict[tuple[frozenset[int], bool], Kind] = {}
         self._remembered: dict[str, Kind] = {}
         self._known: dict[str, bool] = {}
-        self._root = Node()
-        self._walks = Walks(self._root)
+        self._graph = Graph()
+        self._walks = Walks(self._graph)
         self._symbols: dict[frozenset[str], int] = {}
         self._by_part: dict[str, int] = {}
         self._listed: dict[str, tuple[str, ...]] = {}
@@ -70,13 +71,13 @@ class Lexicon:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
         if parts[0] in (_ANY, _END) or parts[0].startswith("..") or parts[-1].startswith("..") or parts[-1] == _OTHER:
             raise PhraseInvalid(f"{phrase!r} must begin and end with words")
-        ends = [self._root]
+        ends = [self._graph.root]
         for part in parts:
             ends = self._extended(ends, part, phrase)
-        if self._root in ends:
+        if self._graph.root in ends:
             raise PhraseInvalid(f"{phrase!r} may match nothing at all")
-        for node in ends:
-            node.owners.add(owner)
+        for place in ends:
+            self._graph.own(place, owner)
         self._walks.furthest = max(self._walks.furthest, sum(map(_width, parts)))
         if in_one_breath:
             self._in_one_breath.add(owner)
@@ -89,26 +90,26 @@ class Lexicon:
             for word in (listed for each in part.split("|") for listed in self._words_of(each, phrase)):
                 self._list(word, _KNOWN_ALONE)
 
-    def _extended(self, ends: list[Node], part: str, phrase: str) -> list[Node]:
+    def _extended(self, ends: list[int], part: str, phrase: str) -> list[int]:
         if part.startswith(".."):
             width = part[2:]
             if not width.isdigit() or not 1 <= int(width) <= _WIDEST_GAP:
                 raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{_WIDEST_GAP}")
-            return [node.gaps.setdefault(int(width), Node()) for node in ends]
+            return [self._graph.gap(place, int(width)) for place in ends]
         if part == _ANY:
-            return [_any_of(node) for node in ends]
+            return [self._graph.any_word(place) for place in ends]
         if part == _END:
-            return [_end_of(node) for node in ends]
+            return [self._graph.end(place) for place in ends]
         if part.startswith(f"{_END}|"):
-            return [*map(_end_of, ends), *self._extended(ends, part[2:], phrase)]
+            return [*map(self._graph.end, ends), *self._extended(ends, part[2:], phrase)]
         if part.startswith(_OTHER):
             symbol = self._symbol(part.removeprefix(_OTHER), phrase)
-            return [node.others.setdefault(symbol, Node()) for node in ends]
+            return [self._graph.other(place, symbol) for place in ends]
         optional = part.startswith("[")
         if optional and not part.endswith("]"):
             raise PhraseInvalid(f"{phrase!r}: a bracket is not closed")
         symbol = self._symbol(part.strip("[]"), phrase)
-        extended = [node.edges.setdefault(symbol, Node()) for node in ends]
+        extended = [self._graph.edge(place, symbol) for place in ends]
         return extended + ends if optional else extended
 
     def _symbol(self, part: str, phrase: str) -> int:
@@ -191,6 +192,10 @@ class Lexicon:
             found.extend(self._literals.get(_NUMBER, ()))
         return tuple(dict.fromkeys(found))
 
+    @property
+    def steps_remembered(self) -> int:
+        return self._walks.remembered
+
     def matches(self, tokens: Sequence[Token]) -> list[Match]:
         """Return every phrase found, by first word; of the same owner from the same word only the longest.
 
@@ -216,15 +221,3 @@ def _width(part: str) -> int:
     if part.startswith(".."):
         return int(part[2:])
     return 0 if part == _END else 1
-
-
-def _any_of(node: Node) -> Node:
-    if node.any is None:
-        node.any = Node()
-    return node.any
-
-
-def _end_of(node: Node) -> Node:
-    if node.at_end is None:
-        node.at_end = Node()
-    return node.at_end

@@ -32,11 +32,11 @@ class Misspelled:
     """The listed words, ready to be found by their misspellings. Built once, then only read."""
 
     def __init__(self, words: Iterable[str]) -> None:
-        self._by_rest: dict[str, list[str]] = {}
+        self._by_rest: dict[str, tuple[str, ...]] = {}
         for word in sorted(words):
             if _SHORTEST <= len(word) <= _LONGEST and word.isalpha():
                 for rest in dict.fromkeys((word, *_without_one(word))):
-                    self._by_rest.setdefault(rest, []).append(word)
+                    self._by_rest[rest] = (*self._by_rest.get(rest, ()), word)
 
     def meant_by(self, word: str) -> tuple[str, ...]:
         """Return the listed words that `word` is one letter away from: one more, less or other, or two swapped."""

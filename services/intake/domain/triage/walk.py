@@ -8,12 +8,13 @@ one look-up.
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from services.intake.domain.triage.graph import Graph
 from services.intake.domain.triage.text import Break, Token
 
+_NOWHERE: Final = 0
 _MOST_REMEMBERED: Final = 400_000
 _REPETITIVE: Final = 32
 """A text whose words come so often, one with another, is a repetition."""
@@ -32,20 +33,6 @@ class Match(NamedTuple):
     last: int
 
 
-@dataclass(slots=True, eq=False)
-class Node:
-    """A place in the graph of phrases."""
-
-    number: int = field(default_factory=count().__next__)
-    edges: dict[int, "Node"] = field(default_factory=dict)
-    any: "Node | None" = None
-    others: dict[int, "Node"] = field(default_factory=dict)
-    """By the symbol that the next word must not be."""
-    at_end: "Node | None" = None
-    gaps: dict[int, "Node"] = field(default_factory=dict)
-    owners: set[int] = field(default_factory=set)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """What a word is to the phrases."""
@@ -56,33 +43,37 @@ class Kind:
     """Letters only."""
 
 
-@dataclass(slots=True, eq=False)
-class _Stand:
-    """All the nodes that a walk stands at."""
-
-    nodes: tuple[Node, ...]
-    owners: tuple[int, ...]
-    ended: "_Stand | None"
-    """Where the walk stands too when the breath ends here."""
-    gaps: tuple[tuple[int, "_Stand"], ...]
-    passes: bool
-    """Something leads on from here without a word."""
-    after: dict[int, "_Stand | None"] = field(default_factory=dict)
-    """Where each kind of word leads, by its number; what has not come up yet is missing."""
-    astray: set[int] = field(default_factory=set)
-    """Those of them that lead nowhere."""
-
-
 class Walks:
-    """Every walk through one graph."""
+    """Every walk through one graph.
 
-    def __init__(self, root: Node) -> None:
-        self._root = root
-        self._stands: dict[frozenset[int], _Stand] = {}
-        self._start: _Stand | None = None
-        self._remembered = 0
+    A stand, the set of places that a walk stands at, is a number; 0 is nowhere. What is known of stands is kept in lists
+    by that number, for the reason that the graph gives.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._start = 0
         self.furthest = 0
         """How many words a phrase may hold at most. Who builds the graph says it."""
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know only of nowhere."""
+        self.remembered = 0
+        self._by_places: dict[tuple[int, ...], int] = {(): _NOWHERE}
+        self._places: list[tuple[int, ...]] = [()]
+        self._owners: list[tuple[int, ...]] = [()]
+        """Whose phrases end there."""
+        self._ended = [_NOWHERE]
+        """Where the walk stands too when the breath ends there."""
+        self._gaps: list[tuple[tuple[int, int], ...]] = [()]
+        """Where it stands too after each gap: width and stand."""
+        self._passes = [False]
+        """Something leads on from there without a word."""
+        self._after: list[dict[int, int]] = [{}]
+        """Where each kind of word leads, by its number; what has not come up yet is missing."""
+        self._astray: dict[int, set[int]] = {}
+        """By stand after a gap, the kinds of word that lead nowhere."""
 
     def matches(
         self,
@@ -95,21 +86,20 @@ class Walks:
 
         Of the owners of `every_end` the shorter ones are returned as well.
         """
-        if self._start is None or self._remembered > _MOST_REMEMBERED:
-            self._stands.clear()
-            self._remembered = 0
-            self._start = self._stand([self._root])
+        if not self._start or self.remembered > _MOST_REMEMBERED:
+            self._forget()
+            self._start = self._stand({self._graph.root})
         found: list[Match] = []
         numbers = [kind.number for kind in kinds]
         windows = self._windows(numbers, tokens)
         walked: dict[bytes, list[tuple[int, int]]] = {}
         sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
-        start, first_steps = self._start, self._start.after
+        first_steps = self._after[self._start]
         for first, number in enumerate(numbers):
-            begun = first_steps.get(number, start)
-            if begun is start:  # no word leads back there: it has not come up yet
-                begun = self._learnt(start, kinds[first])
+            begun = first_steps.get(number)
             if begun is None:
+                begun = self._learnt(self._start, kinds[first])
+            if begun == _NOWHERE:
                 continue
             again = walked.get(windows(first)) if windows is not None else None
             if again is not None:
@@ -138,7 +128,7 @@ class Walks:
 
     def _reached(
         self,
-        begun: _Stand,
+        begun: int,
         first: int,
         kinds: Sequence[Kind],
         numbers: Sequence[int],
@@ -149,86 +139,98 @@ class Walks:
 
         The innermost loop of triage, once for each word of a text: it is written for speed.
         """
+        owners, passes, after = self._owners, self._passes, self._after
         reached: list[tuple[tuple[int, ...], int]] = []
         open_walks = [(begun, first + 1)]
         while open_walks:
-            walk, at = open_walks.pop()
-            stand: _Stand | None = walk
-            while stand is not None:
-                if stand.owners:
-                    reached.append((stand.owners, at - 1))
-                if stand.passes:
-                    if stand.ended is not None and at == breath_ends[at - 1]:
-                        open_walks.append((stand.ended, at))
-                    for width, beyond in stand.gaps:
-                        last = min(at + width, end)
-                        if beyond.passes or not beyond.astray.issuperset(numbers[at : min(last + 1, end)]):
-                            self._leap(beyond, range(at, last + 1), kinds, numbers, end, open_walks)
+            stand, at = open_walks.pop()
+            while stand:
+                if owners[stand]:
+                    reached.append((owners[stand], at - 1))
+                if passes[stand]:
+                    self._pass(stand, at, kinds, numbers, end, breath_ends, open_walks)
                 if at >= end:
                     break
-                after = stand.after.get(numbers[at], stand)  # no word leads to where it began: it has not come up yet
-                stand = self._learnt(stand, kinds[at]) if after is stand else after
+                beyond = after[stand].get(numbers[at])
+                stand = self._learnt(stand, kinds[at]) if beyond is None else beyond
                 at += 1
         return reached
 
-    def _leap(
+    def _pass(
         self,
-        beyond: _Stand,
-        places: range,
+        stand: int,
+        at: int,
         kinds: Sequence[Kind],
         numbers: Sequence[int],
         end: int,
-        open_walks: list[tuple[_Stand, int]],
+        breath_ends: Sequence[int],
+        open_walks: list[tuple[int, int]],
     ) -> None:
-        """Add the walks that go on from `beyond` at any of these places."""
-        steps = beyond.after
-        for at in places:
-            if at < end:
-                landed = steps.get(numbers[at], beyond)
-                if landed is beyond:
-                    landed = self._learnt(beyond, kinds[at])
-                if landed is not None:
-                    open_walks.append((landed, at + 1))
-            if beyond.passes:
-                open_walks.append((beyond, at))
+        """Add the walks that go on from `stand` at the end of a breath, or beyond a gap."""
+        if self._ended[stand] and at == breath_ends[at - 1]:
+            open_walks.append((self._ended[stand], at))
+        for width, beyond in self._gaps[stand]:
+            last = min(at + width, end)
+            passes = self._passes[beyond]
+            if not passes and self._astray[beyond].issuperset(numbers[at : min(last + 1, end)]):
+                continue
+            steps = self._after[beyond]
+            for place in range(at, last + 1):
+                if place < end:
+                    landed = steps.get(numbers[place])
+                    if landed is None:
+                        landed = self._learnt(beyond, kinds[place])
+                    if landed:
+                        open_walks.append((landed, place + 1))
+                if passes:
+                    open_walks.append((beyond, place))
 
-    def _learnt(self, stand: _Stand, kind: Kind) -> _Stand | None:
+    def _learnt(self, stand: int, kind: Kind) -> int:
         """Return where `kind` leads from `stand`, and remember it. Each new word of a text comes here: written for speed."""
-        reached: list[Node] = []
-        symbols, few = kind.symbols, len(kind.symbols)
-        for node in stand.nodes:
-            edges = node.edges
-            if len(edges) <= few:
+        reached: list[int] = []
+        graph, symbols, few = self._graph, kind.symbols, len(kind.symbols)
+        for place in self._places[stand]:
+            edges = graph.edges.get(place)
+            if edges is None:
+                pass
+            elif len(edges) <= few:
                 reached.extend([beyond for symbol, beyond in edges.items() if symbol in symbols])
             else:  # where phrases begin there are thousands of edges
                 reached.extend([edges[symbol] for symbol in symbols if symbol in edges])
-            if node.any is not None:
-                reached.append(node.any)
-            if node.others and kind.plain:
-                reached.extend([beyond for symbol, beyond in node.others.items() if symbol not in symbols])
-        found = stand.after[kind.number] = self._stand(reached) if reached else None
-        if found is None:
-            stand.astray.add(kind.number)
-        self._remembered += 1
+            if place in graph.any:
+                reached.append(graph.any[place])
+            if kind.plain and place in graph.others:
+                reached.extend([beyond for symbol, beyond in graph.others[place].items() if symbol not in symbols])
+        found = self._after[stand][kind.number] = self._stand(reached) if reached else _NOWHERE
+        if not found and stand in self._astray:
+            self._astray[stand].add(kind.number)
+        self.remembered += 1
         return found
 
-    def _stand(self, nodes: Iterable[Node]) -> _Stand:
-        by_number = {node.number: node for node in nodes}
-        key = frozenset(by_number)
-        if (known := self._stands.get(key)) is not None:
+    def _stand(self, reached: Iterable[int]) -> int:
+        """Return the stand at these places."""
+        places = tuple(sorted(set(reached)))
+        if (known := self._by_places.get(places)) is not None:
             return known
-        standing = [by_number[number] for number in sorted(by_number)]
-        ends = [node.at_end for node in standing if node.at_end is not None]
-        widths = sorted({width for node in standing for width in node.gaps})
-        gaps = [(width, self._stand(node.gaps[width] for node in standing if width in node.gaps)) for width in widths]
-        found = self._stands[key] = _Stand(
-            nodes=tuple(standing),
-            owners=tuple(sorted({owner for node in standing for owner in node.owners})),
-            ended=self._stand(ends) if ends else None,
-            gaps=tuple(gaps),
-            passes=bool(ends or gaps),
-        )
+        graph = self._graph
+        ended = self._stand(graph.at_end[place] for place in places if place in graph.at_end)
+        gapped = [graph.gaps[place] for place in places if place in graph.gaps]
+        widths = sorted({width for gaps in gapped for width in gaps})
+        gaps = [(width, self._after_gap(gaps[width] for gaps in gapped if width in gaps)) for width in widths]
+        found = self._by_places[places] = len(self._places)
+        self._places.append(places)
+        self._owners.append(tuple(sorted({owner for place in places for owner in graph.owners.get(place, ())})))
+        self._ended.append(ended)
+        self._gaps.append(tuple(gaps))
+        self._passes.append(bool(ended or gaps))
+        self._after.append({})
         return found
+
+    def _after_gap(self, reached: Iterable[int]) -> int:
+        stand = self._stand(reached)
+        if stand not in self._astray:
+            self._astray[stand] = {number for number, beyond in self._after[stand].items() if not beyond}
+        return stand
 
 
 def _longest(
