@@ -139,6 +139,30 @@ def test_a_repetition_is_read_as_each_of_its_turns(turn: str) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("nobody touched, kids polite", []),
+        ("touched kids, all of them", ["touched kids"]),
+        ("touched, hit, kids", []),
+        ("touched, the kids", ["touched the kids"]),
+        ("touched/kids", ["touched kids"]),
+    ],
+)
+def test_a_phrase_held_together_does_not_end_right_behind_a_comma(text: str, expected: list[str]) -> None:
+    lexicon = Lexicon(CLASSES)
+    lexicon.add("touched ..2 kids", 0, held_together=True, every_end=True)
+    tokens = tokenize(text)
+    assert [" ".join(t.word for t in tokens[m.first : m.last + 1]) for m in lexicon.matches(tokens)] == expected
+
+
+def test_of_a_phrase_held_together_the_shorter_one_stands_before_the_comma() -> None:
+    lexicon = Lexicon(CLASSES)
+    lexicon.add("scratched ..1 owner", 0, held_together=True)
+    lexicon.add("scratched her", 0, held_together=True)
+    assert [(m.first, m.last) for m in lexicon.matches(tokenize("scratched her, owner"))] == [(0, 1)]
+
+
 def test_the_garbage_collector_has_next_to_nothing_to_follow_in_phrases_and_walks() -> None:
     """Else it stops a decision now and then for as long as it takes to look through all of them."""
     letters = "abcdefgh"

@@ -126,6 +126,12 @@ def test_a_denial_hides_only_the_words_that_it_covers() -> None:
     assert found("No knife. He has a knife.") == {"weapon"}
 
 
+def test_what_stands_alone_behind_a_comma_belongs_to_no_danger_before_it() -> None:
+    assert found("nobody touched, kids polite") == set()
+    assert found("la bomba no jala, él dice que fue la luz") == set()
+    assert found("grabbed the kids, all of them") == {"violence_now"}
+
+
 def test_a_figure_of_speech_hides_only_itself() -> None:
     assert "threat" not in found("this noise is killing me")
     assert "threat" in found("this noise is killing me, I will kill him")

@@ -164,10 +164,10 @@ class Denials:
     def _is_caller(self, match: Match) -> bool:
         """True for who stands in brackets or commas beside the caller: "RP (uncle) says"."""
         first = match.first
-        if match.last == first or self._tokens[first + 1].before is not Break.SOFT:
+        if match.last == first or not self._tokens[first + 1].before.is_soft:
             return False
-        first -= self._tokens[first].before is not Break.SOFT  # "RP, an uncle, says"
-        return first > 0 and self._tokens[first].before is Break.SOFT and first - 1 in self._callers
+        first -= not self._tokens[first].before.is_soft  # "RP, an uncle, says"
+        return first > 0 and self._tokens[first].before.is_soft and first - 1 in self._callers
 
     def stretches(self) -> Iterator[Span]:
         """Yield the stretches that the denials hide, those side by side as one: "nothing thrown, nobody swung at"."""
@@ -243,7 +243,7 @@ class Denials:
                 at = self._tails.get(at, at - 1) + 1
             if at not in self._answers or not self._closes(at):
                 continue
-            if self._answers_to(at) or (begins and self._tokens[at].before is Break.SOFT):
+            if self._answers_to(at) or (begins and self._tokens[at].before.is_soft):
                 beyond = self._answers[at] + 1
                 yield first, self._answers[at], facts
 
@@ -317,7 +317,7 @@ class Denials:
             return None
         word, _, _, before = self._tokens[at]
         joined = word in self._joins
-        if before is Break.HARD or not (joined or before is Break.SOFT or at in self._items):
+        if before is Break.HARD or not (joined or before.is_soft or at in self._items):
             return None
         at += joined
         item = self._items.get(at)

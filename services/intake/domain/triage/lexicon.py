@@ -63,9 +63,21 @@ class Lexicon:
         self._longest_prefix = 0
         self._in_one_breath: set[int] = set()
         self._every_end: set[int] = set()
+        self._held_together: set[int] = set()
 
-    def add(self, phrase: str, owner: int, *, in_one_breath: bool = False, every_end: bool = False) -> None:
-        """Add `phrase` under `owner`; with `every_end` its shorter matches count too. Raises `PhraseInvalid`."""
+    def add(
+        self,
+        phrase: str,
+        owner: int,
+        *,
+        in_one_breath: bool = False,
+        every_end: bool = False,
+        held_together: bool = False,
+    ) -> None:
+        """Add `phrase` under `owner`; with `every_end` its shorter matches count too. Raises `PhraseInvalid`.
+
+        With `held_together` its last word is not the first one after a comma: "touched, kids" touches nobody.
+        """
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
@@ -83,6 +95,8 @@ class Lexicon:
             self._in_one_breath.add(owner)
         if every_end:
             self._every_end.add(owner)
+        if held_together:
+            self._held_together.add(owner)
 
     def add_known(self, phrase: str) -> None:
         """Know the words of `phrase`, whose place in a text means nothing. Raises `PhraseInvalid`."""
@@ -203,7 +217,7 @@ class Lexicon:
         """
         remembered = self._remembered
         kinds = [remembered.get(token.word) or self._kind_of(token.word) for token in tokens]
-        return self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end)
+        return self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end, self._held_together)
 
     def _kind_of(self, word: str) -> Kind:
         """Return what `word` is to the phrases, and remember it, for the same words come again and again."""

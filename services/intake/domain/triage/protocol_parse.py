@@ -127,8 +127,13 @@ class _Phrases:
                     if owner.role is Role.VOCABULARY:
                         self.lexicon.add_known(phrase)
                     else:
-                        in_one_breath = owner.role in IN_ONE_BREATH
-                        self.lexicon.add(phrase, number, in_one_breath=in_one_breath, every_end=owner.yields)
+                        self.lexicon.add(
+                            phrase,
+                            number,
+                            in_one_breath=owner.role in IN_ONE_BREATH,
+                            every_end=owner.yields,
+                            held_together=owner.role is Role.RULE,
+                        )
                 except PhraseInvalid as invalid:
                     raise item.fault(str(invalid)) from None
 

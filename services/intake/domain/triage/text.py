@@ -34,8 +34,13 @@ class Break(IntEnum):
 
     NONE = 0  # blanks, hyphens
     COLON = 1  # "weapons: none"
-    SOFT = 2  # a comma, a slash, brackets, quotes: a list may go on, a phrase too
-    HARD = 3  # the end of a sentence: no phrase crosses it
+    SOFT = 2  # a slash, brackets, quotes: a list may go on, a phrase too
+    COMMA = 3  # the same, but the last word of a danger does not stand right behind it: "nobody touched, kids polite"
+    HARD = 4  # the end of a sentence: no phrase crosses it
+
+    @property
+    def is_soft(self) -> bool:
+        return Break.SOFT <= self < Break.HARD
 
 
 class Token(NamedTuple):
@@ -139,6 +144,8 @@ def _break_of(character: str, length: int, *, before_letter: bool, before_digit:
         return Break.SOFT if inside else Break.HARD
     if character in ":=":
         return Break.COLON
+    if character == ",":
+        return Break.COMMA
     return Break.NONE if character.isspace() or character in "-_*\u2010\u2011" else Break.SOFT
 
 

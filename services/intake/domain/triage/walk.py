@@ -81,10 +81,12 @@ class Walks:
         tokens: Sequence[Token],
         in_one_breath: AbstractSet[int],
         every_end: AbstractSet[int],
+        held_together: AbstractSet[int],
     ) -> list[Match]:
         """Return each phrase found, of the same owner from the same word the longest.
 
-        Of the owners of `every_end` the shorter ones are returned as well.
+        Of the owners of `every_end` the shorter ones are returned as well; of those `held_together` none ends with the
+        first word after a comma.
         """
         if not self._start or self.remembered > _MOST_REMEMBERED:
             self._forget()
@@ -93,6 +95,7 @@ class Walks:
         numbers = [kind.number for kind in kinds]
         windows = self._windows(numbers, tokens)
         walked: dict[bytes, list[tuple[int, int]]] = {}
+        limits = _Limits(in_one_breath, every_end, held_together, tokens)
         sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
         first_steps = self._after[self._start]
         for first, number in enumerate(numbers):
@@ -106,7 +109,7 @@ class Walks:
                 found.extend([_new(Match, (owner, first, first + length)) for owner, length in again])
                 continue
             reached = self._reached(begun, first, kinds, numbers, sentence_ends[first], breath_ends)
-            here = _longest(reached, first, breath_ends[first], in_one_breath, every_end) if reached else []
+            here = limits.longest(reached, first, breath_ends[first]) if reached else []
             found.extend(here)
             if windows is not None:
                 walked[windows(first)] = [(owner, last - first) for owner, _, last in here]
@@ -233,24 +236,39 @@ class Walks:
         return stand
 
 
-def _longest(
-    reached: Sequence[tuple[Sequence[int], int]],
-    first: int,
-    breath_end: int,
-    in_one_breath: AbstractSet[int],
-    every_end: AbstractSet[int],
-) -> list[Match]:
-    """Return the longest phrase of each owner that was reached from `first`; of the owners of `every_end` all."""
-    best: dict[int, int] = {}
-    for owners, last in reached:
-        for owner in owners:
-            if (last < breath_end or owner not in in_one_breath) and best.get(owner, -1) < last:
-                best[owner] = last
-    found = [_new(Match, (owner, first, best[owner])) for owner in (sorted(best) if len(best) > 1 else best)]
-    if not every_end.isdisjoint(best):
-        every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
-        found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best[owner])
-    return found
+class _Limits:
+    """What of the phrases that walks reach counts, in one text."""
+
+    def __init__(
+        self,
+        in_one_breath: AbstractSet[int],
+        every_end: AbstractSet[int],
+        held_together: AbstractSet[int],
+        tokens: Sequence[Token],
+    ) -> None:
+        self._in_one_breath = in_one_breath
+        self._every_end = every_end
+        self._held_together = held_together
+        self._tokens = tokens
+
+    def longest(self, reached: Sequence[tuple[Sequence[int], int]], first: int, breath_end: int) -> list[Match]:
+        """Return the longest phrase of each owner that was reached from `first`; of the owners of `every_end` all."""
+        best: dict[int, int] = {}
+        for owners, last in reached:
+            for owner in owners:
+                if best.get(owner, -1) < last and (last < breath_end or self._goes_beyond(owner, last)):
+                    best[owner] = last
+        found = [_new(Match, (owner, first, best[owner])) for owner in (sorted(best) if len(best) > 1 else best)]
+        if not self._every_end.isdisjoint(best):
+            every = {(owner, last) for owners, last in reached for owner in owners if owner in self._every_end}
+            found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best.get(owner, -1))
+        return found
+
+    def _goes_beyond(self, owner: int, last: int) -> bool:
+        """True when a phrase of `owner` may end with the word `last`, in another breath than it began."""
+        if owner in self._in_one_breath:
+            return False
+        return self._tokens[last].before is not Break.COMMA or owner not in self._held_together
 
 
 def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
