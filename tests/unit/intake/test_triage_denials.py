@@ -46,6 +46,7 @@ DENIED = [
     ("S1 left, RP says no weapons.", {W}),
     ("Man yells in the lobby, witness says no weapons.", {W}),
     ("RP, the seller, says no weapons.", {W}),
+    ("El jardinero dice que no hay armas.", {W}),
     ("Armas, ninguna; amenazas, ninguna; heridas, ninguna.", {W, I, T}),
     ("Negativo a armas, negativo a amenazas.", {W, T}),
     ("¿Golpes? No. ¿Amenazas? Tampoco.", {V, I, T}),
