@@ -156,6 +156,18 @@ def test_a_phrase_held_together_does_not_end_right_behind_a_comma(text: str, exp
     assert [" ".join(t.word for t in tokens[m.first : m.last + 1]) for m in lexicon.matches(tokens)] == expected
 
 
+def test_a_figure_of_speech_goes_on_over_a_quotation_mark_and_nothing_else() -> None:
+    def found_over(text: str) -> int:
+        lexicon = Lexicon(CLASSES)
+        lexicon.add("shot down [his] offer", 0, in_one_breath=True, over_quotes=True)
+        return len(lexicon.matches(tokenize(text)))
+
+    assert found_over('RP "shot down" his offer')
+    assert not found_over('RP "shot down", his offer')
+    assert not found_over("RP shot down (his offer)")
+    assert found("no weapons", 'no "weapons"', in_one_breath=True) == []
+
+
 def test_of_a_phrase_held_together_the_shorter_one_stands_before_the_comma() -> None:
     lexicon = Lexicon(CLASSES)
     lexicon.add("scratched ..1 owner", 0, held_together=True)

@@ -132,6 +132,11 @@ def test_what_stands_alone_behind_a_comma_belongs_to_no_danger_before_it() -> No
     assert found("grabbed the kids, all of them") == {"violence_now"}
 
 
+def test_a_figure_of_speech_may_stand_in_quotes() -> None:
+    assert found('RP says sis "stabbed me in the back" by telling aunt') == set()
+    assert "weapon" in found('RP says sis "stabbed me" in the kitchen')
+
+
 def test_a_figure_of_speech_hides_only_itself() -> None:
     assert "threat" not in found("this noise is killing me")
     assert "threat" in found("this noise is killing me, I will kill him")

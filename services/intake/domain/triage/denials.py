@@ -92,7 +92,7 @@ class Denials:
         self._named = protocol.undeniable - protocol.joins
         self._disjoins = protocol.disjoins
         self._asked = questions(text, tokens)
-        self._breath_ends = ends(tokens, Break.SOFT)
+        self._breath_ends = ends(tokens, Break.QUOTE)
         self._sentence_ends = ends(tokens, Break.HARD)
         self._items = self._longest_items()
         self._tails = found.longest_at(Role.DENIAL_TAIL)
@@ -210,7 +210,7 @@ class Denials:
                 last + 1, first, -1
             ):  # "never got in his face": what a head may hold, its words may begin with
                 denied = self._denied_at(at)
-                if denied is None or self._tokens[at].before >= Break.SOFT:
+                if denied is None or self._tokens[at].before >= Break.QUOTE:
                     continue
                 if at not in self._finite or not self._is_nominal(first, at - 1):
                     yield first, *denied
@@ -227,7 +227,7 @@ class Denials:
         """True for "no", and for "none" after what it may answer: "weapons none threatened her"."""
         if self._nominal.get(first) == last:
             return True
-        if first not in self._answers or self._tokens[first].before >= Break.SOFT:
+        if first not in self._answers or self._tokens[first].before >= Break.QUOTE:
             return False
         return self._tokens[first - 1].word not in self._joins  # "and no one is threatened"
 
@@ -275,17 +275,17 @@ class Denials:
 
     def _ends_at(self, last: int, first: int) -> bool:
         """True when the answer from `first` to `last` closes what is said, and answers in its sentence or its question."""
-        if last + 1 < len(self._tokens) and self._tokens[last + 1].before < Break.SOFT:
+        if last + 1 < len(self._tokens) and self._tokens[last + 1].before < Break.QUOTE:
             return False
         return self._tokens[first].before is not Break.HARD or first - 1 in self._asked
 
     def _closes(self, at: int) -> bool:
         after = self._answers[at] + 1
-        return after >= len(self._tokens) or self._tokens[after].before >= Break.SOFT
+        return after >= len(self._tokens) or self._tokens[after].before >= Break.QUOTE
 
     def _answers_to(self, at: int) -> bool:
         """True when the answer at `at` belongs to the words before it: in their breath, or alone after their question."""
-        if self._tokens[at].before < Break.SOFT:
+        if self._tokens[at].before < Break.QUOTE:
             return True
         after = self._answers[at] + 1
         alone = after >= len(self._tokens) or self._tokens[after].before is Break.HARD
@@ -339,7 +339,7 @@ class Denials:
         after = last + 1
         if (
             after >= len(self._tokens)
-            or self._tokens[after].before >= Break.SOFT
+            or self._tokens[after].before >= Break.QUOTE
             or self._tokens[after].word in self._joins
             or after in self._items  # "no weapons threats or injuries", hastily typed
         ):
@@ -353,7 +353,7 @@ class Denials:
         return any(
             self._tokens[at].word in self._named and at not in self._askers  # "each other" names nobody
             for at in range(last, min(last + 2, len(self._tokens)))
-            if self._tokens[at].before < Break.SOFT
+            if self._tokens[at].before < Break.QUOTE
         )
 
     def _goes_on(self, first: int, last: int) -> bool:
@@ -365,7 +365,7 @@ class Denials:
     def _past_tails(self, last: int) -> int:
         """Return the last word of a denial that ends at `last`, with its tails and the exceptions that do no harm."""
         while (after := last + 1) < len(self._tokens):
-            if after in self._tails and self._tokens[after].before < Break.SOFT:
+            if after in self._tails and self._tokens[after].before < Break.QUOTE:
                 last = self._tails[after]
             elif after in self._harmless and self._tokens[after].before is not Break.HARD:
                 last = self._harmless[after]

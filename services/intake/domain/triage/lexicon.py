@@ -11,8 +11,8 @@ A phrase is words apart by blanks, in the plain notation of the protocol files:
 
 One entry of a file may hold several phrases, apart by " / ".
 
-Phrases do not cross the end of a sentence; those of an owner added `in_one_breath` cross no comma, slash or bracket
-either. Matching is linear in the length of the text: for each word the work is bounded by the phrases alone.
+Phrases do not cross the end of a sentence; `Bounds` says what else those of an owner do not cross. Matching is linear
+in the length of the text: for each word the work is bounded by the phrases alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ from typing import Final
 from services.intake.domain.triage.graph import Graph
 from services.intake.domain.triage.misspelled import Misspelled, inflected
 from services.intake.domain.triage.text import Token, spellings
-from services.intake.domain.triage.walk import Kind, Match, Walks
+from services.intake.domain.triage.walk import Bounds, Kind, Match, Walks
 
 _LONGEST_PHRASE: Final = 12
 _WIDEST_GAP: Final = 6
@@ -54,16 +54,14 @@ class Lexicon:
         self._remembered: dict[str, Kind] = {}
         self._known: dict[str, bool] = {}
         self._graph = Graph()
-        self._walks = Walks(self._graph)
+        self._bounds = Bounds()
+        self._walks = Walks(self._graph, self._bounds)
         self._symbols: dict[frozenset[str], int] = {}
         self._by_part: dict[str, int] = {}
         self._listed: dict[str, tuple[str, ...]] = {}
         self._literals: dict[str, list[int]] = {}
         self._prefixes: dict[str, list[int]] = {}
         self._longest_prefix = 0
-        self._in_one_breath: set[int] = set()
-        self._every_end: set[int] = set()
-        self._held_together: set[int] = set()
 
     def add(
         self,
@@ -71,13 +69,11 @@ class Lexicon:
         owner: int,
         *,
         in_one_breath: bool = False,
+        over_quotes: bool = False,
         every_end: bool = False,
         held_together: bool = False,
     ) -> None:
-        """Add `phrase` under `owner`; with `every_end` its shorter matches count too. Raises `PhraseInvalid`.
-
-        With `held_together` its last word is not the first one after a comma: "touched, kids" touches nobody.
-        """
+        """Add `phrase` under `owner`, within these bounds (`Bounds`). Raises `PhraseInvalid`."""
         parts = phrase.split()
         if not parts or len(parts) > _LONGEST_PHRASE:
             raise PhraseInvalid(f"{phrase!r} must have 1 to {_LONGEST_PHRASE} parts")
@@ -91,12 +87,14 @@ class Lexicon:
         for place in ends:
             self._graph.own(place, owner)
         self._walks.furthest = max(self._walks.furthest, sum(map(_width, parts)))
-        if in_one_breath:
-            self._in_one_breath.add(owner)
-        if every_end:
-            self._every_end.add(owner)
-        if held_together:
-            self._held_together.add(owner)
+        for wanted, owners in (
+            (in_one_breath, self._bounds.in_one_breath),
+            (over_quotes, self._bounds.over_quotes),
+            (every_end, self._bounds.every_end),
+            (held_together, self._bounds.held_together),
+        ):
+            if wanted:
+                owners.add(owner)
 
     def add_known(self, phrase: str) -> None:
         """Know the words of `phrase`, whose place in a text means nothing. Raises `PhraseInvalid`."""
@@ -217,7 +215,7 @@ class Lexicon:
         """
         remembered = self._remembered
         kinds = [remembered.get(token.word) or self._kind_of(token.word) for token in tokens]
-        return self._walks.matches(kinds, tokens, self._in_one_breath, self._every_end, self._held_together)
+        return self._walks.matches(kinds, tokens)
 
     def _kind_of(self, word: str) -> Kind:
         """Return what `word` is to the phrases, and remember it, for the same words come again and again."""

@@ -131,6 +131,7 @@ class _Phrases:
                             phrase,
                             number,
                             in_one_breath=owner.role in IN_ONE_BREATH,
+                            over_quotes=owner.role is Role.FIGURE,
                             every_end=owner.yields,
                             held_together=owner.role is Role.RULE,
                         )

@@ -14,10 +14,9 @@ from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
 from services.intake.domain.triage.protocol import Protocol, Role
-from services.intake.domain.triage.text import Break, Token, tokenize
+from services.intake.domain.triage.text import QUOTES, Break, Token, tokenize
 from services.intake.domain.triage.walk import Match
 
-_QUOTES: Final = frozenset('"“”„«»')
 _STOPS: Final = frozenset(".,;:!?…)]}")
 _SHORTEST_SAID: Final = 2
 _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)?")
@@ -239,9 +238,9 @@ class _Reader:
 
         What stands beside a mark tells whether it opens or closes; one that is left over ("a 6" pipe") turns no other.
         """
-        if _QUOTES.isdisjoint(self.text):
+        if QUOTES.isdisjoint(self.text):
             return
-        marks = [(at, self._side(at + 1) - self._side(at - 1)) for at, c in enumerate(self.text) if c in _QUOTES]
+        marks = [(at, self._side(at + 1) - self._side(at - 1)) for at, c in enumerate(self.text) if c in QUOTES]
         starts = [token.start for token in self.tokens]
         for (opened, opens), (closed, goes_on) in pairwise(marks):
             if opens >= 0 and goes_on <= 0:

@@ -19,6 +19,7 @@ _LOOK_ALIKE: Final = MappingProxyType(
 )
 _APOSTROPHES: Final = frozenset("'’‘ʼ`´′")
 _WORD: Final = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+QUOTES: Final = frozenset('"“”„«»')
 _HARD: Final = frozenset(".;!?…¡¿\n\r\u2028\u2029")
 _SENTENCE_END: Final = re.compile(f"[{''.join(sorted(_HARD))}]")
 _PICTURES: Final = MappingProxyType(
@@ -34,13 +35,24 @@ class Break(IntEnum):
 
     NONE = 0  # blanks, hyphens
     COLON = 1  # "weapons: none"
-    SOFT = 2  # a slash, brackets, quotes: a list may go on, a phrase too
-    COMMA = 3  # the same, but the last word of a danger does not stand right behind it: "nobody touched, kids polite"
-    HARD = 4  # the end of a sentence: no phrase crosses it
+    QUOTE = 2  # the same as SOFT, but a figure of speech goes on: "shot down" his offer
+    SOFT = 3  # a slash, brackets: a list may go on, a phrase too
+    COMMA = 4  # the same, but the last word of a danger does not stand right behind it: "nobody touched, kids polite"
+    HARD = 5  # the end of a sentence: no phrase crosses it
 
     @property
     def is_soft(self) -> bool:
-        return Break.SOFT <= self < Break.HARD
+        return Break.QUOTE <= self < Break.HARD
+
+
+_BREAKS: Final = MappingProxyType(
+    {
+        ",": Break.COMMA,
+        **dict.fromkeys(QUOTES, Break.QUOTE),
+        **dict.fromkeys(":=", Break.COLON),
+        **dict.fromkeys("-_*\u2010\u2011", Break.NONE),
+    }
+)
 
 
 class Token(NamedTuple):
@@ -142,11 +154,7 @@ def _break_of(character: str, length: int, *, before_letter: bool, before_digit:
     if character in _HARD:
         inside = character == "." and length > 0 and before_letter
         return Break.SOFT if inside else Break.HARD
-    if character in ":=":
-        return Break.COLON
-    if character == ",":
-        return Break.COMMA
-    return Break.NONE if character.isspace() or character in "-_*\u2010\u2011" else Break.SOFT
+    return Break.NONE if character.isspace() else _BREAKS.get(character, Break.SOFT)
 
 
 def _spelled_out_joined(tokens: Sequence[Token]) -> tuple[Token, ...]:

@@ -7,8 +7,7 @@ one look-up.
 
 from array import array
 from collections.abc import Callable, Iterable, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.graph import Graph
@@ -43,6 +42,20 @@ class Kind:
     """Letters only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far phrases reach, by the numbers under which they were added."""
+
+    in_one_breath: set[int] = field(default_factory=set)
+    """They cross no comma, slash, bracket or quotation mark."""
+    over_quotes: set[int] = field(default_factory=set)
+    """Of these, they cross a quotation mark."""
+    held_together: set[int] = field(default_factory=set)
+    """They do not end with the first word after a comma: "touched, kids" touches nobody."""
+    every_end: set[int] = field(default_factory=set)
+    """Of these, the shorter ones are found too."""
+
+
 class Walks:
     """Every walk through one graph.
 
@@ -50,8 +63,9 @@ class Walks:
     by that number, for the reason that the graph gives.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, bounds: Bounds) -> None:
         self._graph = graph
+        self._bounds = bounds
         self._start = 0
         self.furthest = 0
         """How many words a phrase may hold at most. Who builds the graph says it."""
@@ -75,19 +89,8 @@ class Walks:
         self._astray: dict[int, set[int]] = {}
         """By stand after a gap, the kinds of word that lead nowhere."""
 
-    def matches(
-        self,
-        kinds: Sequence[Kind],
-        tokens: Sequence[Token],
-        in_one_breath: AbstractSet[int],
-        every_end: AbstractSet[int],
-        held_together: AbstractSet[int],
-    ) -> list[Match]:
-        """Return each phrase found, of the same owner from the same word the longest.
-
-        Of the owners of `every_end` the shorter ones are returned as well; of those `held_together` none ends with the
-        first word after a comma.
-        """
+    def matches(self, kinds: Sequence[Kind], tokens: Sequence[Token]) -> list[Match]:
+        """Return each phrase found within its bounds, of the same owner from the same word the longest."""
         if not self._start or self.remembered > _MOST_REMEMBERED:
             self._forget()
             self._start = self._stand({self._graph.root})
@@ -95,8 +98,8 @@ class Walks:
         numbers = [kind.number for kind in kinds]
         windows = self._windows(numbers, tokens)
         walked: dict[bytes, list[tuple[int, int]]] = {}
-        limits = _Limits(in_one_breath, every_end, held_together, tokens)
-        sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.SOFT)
+        reach = _Reach(self._bounds, tokens)
+        sentence_ends, breath_ends = ends(tokens, Break.HARD), ends(tokens, Break.QUOTE)
         first_steps = self._after[self._start]
         for first, number in enumerate(numbers):
             begun = first_steps.get(number)
@@ -109,7 +112,7 @@ class Walks:
                 found.extend([_new(Match, (owner, first, first + length)) for owner, length in again])
                 continue
             reached = self._reached(begun, first, kinds, numbers, sentence_ends[first], breath_ends)
-            here = limits.longest(reached, first, breath_ends[first]) if reached else []
+            here = reach.longest(reached, first, breath_ends[first]) if reached else []
             found.extend(here)
             if windows is not None:
                 walked[windows(first)] = [(owner, last - first) for owner, _, last in here]
@@ -236,39 +239,34 @@ class Walks:
         return stand
 
 
-class _Limits:
-    """What of the phrases that walks reach counts, in one text."""
+class _Reach:
+    """What of the phrases that walks reach in one text is within its bounds."""
 
-    def __init__(
-        self,
-        in_one_breath: AbstractSet[int],
-        every_end: AbstractSet[int],
-        held_together: AbstractSet[int],
-        tokens: Sequence[Token],
-    ) -> None:
-        self._in_one_breath = in_one_breath
-        self._every_end = every_end
-        self._held_together = held_together
+    def __init__(self, bounds: Bounds, tokens: Sequence[Token]) -> None:
+        self._bounds = bounds
         self._tokens = tokens
 
     def longest(self, reached: Sequence[tuple[Sequence[int], int]], first: int, breath_end: int) -> list[Match]:
         """Return the longest phrase of each owner that was reached from `first`; of the owners of `every_end` all."""
+        every_end = self._bounds.every_end
         best: dict[int, int] = {}
         for owners, last in reached:
             for owner in owners:
-                if best.get(owner, -1) < last and (last < breath_end or self._goes_beyond(owner, last)):
+                if best.get(owner, -1) < last and (last < breath_end or self._goes_beyond(owner, first, last)):
                     best[owner] = last
         found = [_new(Match, (owner, first, best[owner])) for owner in (sorted(best) if len(best) > 1 else best)]
-        if not self._every_end.isdisjoint(best):
-            every = {(owner, last) for owners, last in reached for owner in owners if owner in self._every_end}
+        if not every_end.isdisjoint(best):
+            every = {(owner, last) for owners, last in reached for owner in owners if owner in every_end}
             found.extend(Match(owner, first, last) for owner, last in sorted(every) if last < best.get(owner, -1))
         return found
 
-    def _goes_beyond(self, owner: int, last: int) -> bool:
-        """True when a phrase of `owner` may end with the word `last`, in another breath than it began."""
-        if owner in self._in_one_breath:
-            return False
-        return self._tokens[last].before is not Break.COMMA or owner not in self._held_together
+    def _goes_beyond(self, owner: int, first: int, last: int) -> bool:
+        """True when a phrase of `owner` from `first` may end with `last`, in another breath than it began."""
+        bounds, tokens = self._bounds, self._tokens
+        if owner in bounds.in_one_breath:
+            over = range(first + 1, last + 1) if owner in bounds.over_quotes else ()
+            return bool(over) and all(tokens[at].before <= Break.QUOTE for at in over)
+        return tokens[last].before is not Break.COMMA or owner not in bounds.held_together
 
 
 def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
