@@ -126,10 +126,13 @@ def test_a_denial_hides_only_the_words_that_it_covers() -> None:
     assert found("No knife. He has a knife.") == {"weapon"}
 
 
-def test_what_stands_alone_behind_a_comma_belongs_to_no_danger_before_it() -> None:
+def test_what_begins_behind_a_comma_belongs_to_no_danger_before_it() -> None:
     assert found("nobody touched, kids polite") == set()
     assert found("la bomba no jala, él dice que fue la luz") == set()
     assert found("grabbed the kids, all of them") == {"violence_now"}
+    assert "child_risk" in found("toddler left in the bath, alone")
+    assert "child_risk" in found("toddler left in the bath, alone since noon")
+    assert "child_risk" in found("el niño está en el carro, solo")
 
 
 def test_a_figure_of_speech_may_stand_in_quotes() -> None:

@@ -37,7 +37,7 @@ class Break(IntEnum):
     COLON = 1  # "weapons: none"
     QUOTE = 2  # the same as SOFT, but a figure of speech goes on: "shot down" his offer
     SOFT = 3  # a slash, brackets: a list may go on, a phrase too
-    COMMA = 4  # the same, but the last word of a danger does not stand right behind it: "nobody touched, kids polite"
+    COMMA = 4  # the same, but what goes on behind it is none of a danger before it: "touched, kids polite"
     HARD = 5  # the end of a sentence: no phrase crosses it
 
     @property

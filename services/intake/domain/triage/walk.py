@@ -5,6 +5,7 @@ word leads from each, is worked out when it is first needed and then remembered,
 one look-up.
 """
 
+import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,10 @@ _REPETITIVE: Final = 32
 """A text whose words come so often, one with another, is a repetition."""
 _MOST_TURNS: Final = 512
 """With more different stretches than that it is none after all."""
+_CONTINUES: Final = re.compile(
+    r"(?:ing|ed|[aei]ndo|[ai]d[oa]s?)$|^(?:alone|again|loose|open|naked|nude|dead|drunk|high|solit?[oa]s?|borrach[oa]s?|muert[oa]s?)$"
+)
+"""Words that begin nobody's doings but say how somebody is or what he does meanwhile."""
 _new: Final = tuple.__new__
 """What a named tuple's own call comes to, at half its price."""
 
@@ -51,7 +56,8 @@ class Bounds:
     over_quotes: set[int] = field(default_factory=set)
     """Of these, they cross a quotation mark."""
     held_together: set[int] = field(default_factory=set)
-    """They do not end with the first word after a comma: "touched, kids" touches nobody."""
+    """They do not end with the first word of what else is told after a comma: "touched, kids polite" touches nobody,
+    "in the bath, alone since noon" goes on."""
     every_end: set[int] = field(default_factory=set)
     """Of these, the shorter ones are found too."""
 
@@ -266,7 +272,10 @@ class _Reach:
         if owner in bounds.in_one_breath:
             over = range(first + 1, last + 1) if owner in bounds.over_quotes else ()
             return bool(over) and all(tokens[at].before <= Break.QUOTE for at in over)
-        return tokens[last].before is not Break.COMMA or owner not in bounds.held_together
+        if owner not in bounds.held_together or tokens[last].before is not Break.COMMA:
+            return True
+        alone = last + 1 == len(tokens) or tokens[last + 1].before >= Break.QUOTE
+        return alone or _CONTINUES.search(tokens[last].word) is not None
 
 
 def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
