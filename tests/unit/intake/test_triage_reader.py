@@ -135,6 +135,39 @@ def test_what_begins_behind_a_comma_belongs_to_no_danger_before_it() -> None:
     assert "child_risk" in found("el niño está en el carro, solo")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "RP says there was a shooting on this block years back, strangers, unrelated",
+        "Mgr mentions a gunpoint robbery here in 2021 by strangers, unrelated",
+        "Different guy w knife arrested here in spring, not him",
+        "La tienda la asaltaron con pistola hace años, otra gente, nada que ver",
+        "Menciona que en otra cuadra balacearon a alguien hace años, gente que ni conocen",
+        "Antes vivía ahí un pandillero que balearon, pero eso fue con otros dueños hace años",
+    ],
+)
+def test_what_others_did_or_suffered_long_ago_is_no_danger(text: str) -> None:
+    assert found(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S1 pulled a gun here in 2021, unrelated",
+        "He was arrested w a knife last spring, unrelated matter",
+        "RP mentions he stabbed a guy on this block years back, strangers",
+        "Another guy came w a knife, not him, the cousin",
+        "There was a shooting at the block party tonight, strangers",
+        "There was a stabbing in the lot an hour ago, unrelated people",
+        "El vecino menciona que mató a uno hace años, nada que ver",
+        "Robaron con pistola hace años, él y otra gente",
+        "Shooting on this block last night. Strangers, unrelated",
+    ],
+)
+def test_what_a_party_did_or_happened_lately_is(text: str) -> None:
+    assert found(text)
+
+
 def test_a_figure_of_speech_may_stand_in_quotes() -> None:
     assert found('RP says sis "stabbed me in the back" by telling aunt') == set()
     assert "weapon" in found('RP says sis "stabbed me" in the kitchen')

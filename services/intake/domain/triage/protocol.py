@@ -96,6 +96,7 @@ class Role(StrEnum):
     RULE = "rule"  # speaks for the rule `name`
     SIGNAL = "signal"  # raises the signal `name`
     FIGURE = "figure"  # a figure of speech: hides what it covers
+    ELSEWHERE = "elsewhere"  # what strangers to the matter did or suffered, as said in the same sentence: hides it too
     ORDINARY = "ordinary"  # what disputes are told with: explains its sentence
     MUST_EXPLAIN = "must_explain"  # holding, fetching, hiding, announcing: its sentence needs an explanation
     DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it

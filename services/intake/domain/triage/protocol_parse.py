@@ -31,6 +31,7 @@ _LANGUAGES: Final = ("en", "es")
 _LISTS: Final = MappingProxyType(
     {
         "figures": Role.FIGURE,
+        "elsewhere": Role.ELSEWHERE,
         "ordinary": Role.ORDINARY,
         "must_explain": Role.MUST_EXPLAIN,
         "vocabulary": Role.VOCABULARY,
@@ -47,7 +48,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
-        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday",),
+        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday", "elsewhere"),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -55,7 +56,8 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     answers = _answers(top["answers"], rules)
     _denials(top["denials"], phrases)
     for name, role in _LISTS.items():
-        phrases.add_languages(top[name], Owner(role))
+        if name in top:
+            phrases.add_languages(top[name], Owner(role))
     phrases.lexicon.learn_misspellings()
     protocol = Protocol(
         version=top["version"].text(),

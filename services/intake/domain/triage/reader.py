@@ -92,7 +92,7 @@ class _Reader:
         self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
         speaking = [(match, rule) for match, rule in rules if is_call_type or not rule.call_type_only]
-        denied = list(self.denials.stretches())
+        denied = [*self.denials.stretches(), *self.denials.undoubted(Role.ELSEWHERE)]
         taken_back = [*self.denials.undoubted(Role.FIGURE), *self.found.spans(Role.UNKNOWN), *denied]
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
         words = len(self.tokens)
