@@ -20,6 +20,7 @@ from services.evaluate.screen import show
 from services.evaluate.stored import read_stored, sections
 from services.evaluate.versions import Version, VersionUnknownError, load_versions
 from services.intake.commands.protocol_files import ProtocolFileInvalid
+from shared import loading
 
 DANGEROUS: Final = 1
 BAD_INPUT: Final = 2
@@ -56,6 +57,7 @@ def run_evaluation(wanted: Wanted, console: Console, notes: Console) -> int:
     except (CaseFileInvalid, ProtocolFileInvalid, VersionUnknownError) as fault:
         notes.print(f"commonground evaluate: {fault}", style="red", markup=False, soft_wrap=True)
         return BAD_INPUT
+    loading.end()  # decisions are timed as a service makes them
     watch = _watch(notes)
     found = [_section(name, cases, versions, watch, what_if=wanted.what_if) for name, cases in sets]
     if wanted.stored_dsn is not None:
