@@ -78,7 +78,7 @@ ONLY_THIS_COMBINATION: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "dv_control_in_answers": ("He wont listen.", {"dv_relation": "yes"}),
     "dv_history": ("Her husband was in jail.", {}),
     "dv_history_in_answers": ("He was in jail.", {"dv_relation": "yes"}),
-    "intox_loud": ("He is drunk and yelling.", {}),
+    "intox_loud": ("He is drunk. Yelling in the yard.", {}),
     "intox_loud_in_answers": ("He is yelling.", {"intoxication": "yes"}),
 }
 
