@@ -22,10 +22,9 @@ from typing import Final
 from services.intake.domain.triage.graph import Graph
 from services.intake.domain.triage.misspelled import Misspelled, inflected
 from services.intake.domain.triage.text import Token, spellings
-from services.intake.domain.triage.walk import Bounds, Kind, Match, Walks
+from services.intake.domain.triage.walk import WIDEST_GAP, Bounds, Kind, Match, Walks
 
 _LONGEST_PHRASE: Final = 12
-_WIDEST_GAP: Final = 6
 _NUMBER: Final = "#"
 _ANY: Final = "_"
 _UNKNOWN: Final = "?"
@@ -105,8 +104,8 @@ class Lexicon:
     def _extended(self, ends: list[int], part: str, phrase: str) -> list[int]:
         if part.startswith(".."):
             width = part[2:]
-            if not width.isdigit() or not 1 <= int(width) <= _WIDEST_GAP:
-                raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{_WIDEST_GAP}")
+            if not width.isdigit() or not 1 <= int(width) <= WIDEST_GAP:
+                raise PhraseInvalid(f"{phrase!r}: a gap is ..1 to ..{WIDEST_GAP}")
             return [self._graph.gap(place, int(width)) for place in ends]
         if part == _ANY:
             return [self._graph.any_word(place) for place in ends]

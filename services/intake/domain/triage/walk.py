@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.graph import Graph
 from services.intake.domain.triage.text import Break, Token
 
+WIDEST_GAP: Final = 6
 _NOWHERE: Final = 0
 _MOST_REMEMBERED: Final = 400_000
 _REPETITIVE: Final = 32
@@ -181,13 +182,14 @@ class Walks:
         """Add the walks that go on from `stand` at the end of a breath, or beyond a gap."""
         if self._ended[stand] and at == breath_ends[at - 1]:
             open_walks.append((self._ended[stand], at))
+        ahead = numbers[at : min(at + WIDEST_GAP + 1, end)]
+        passing, astray = self._passes, self._astray
         for width, beyond in self._gaps[stand]:
-            last = min(at + width, end)
-            passes = self._passes[beyond]
-            if not passes and self._astray[beyond].issuperset(numbers[at : min(last + 1, end)]):
+            passes = passing[beyond]
+            if not passes and astray[beyond].issuperset(ahead[: width + 1]):
                 continue
             steps = self._after[beyond]
-            for place in range(at, last + 1):
+            for place in range(at, min(at + width, end) + 1):
                 if place < end:
                     landed = steps.get(numbers[place])
                     if landed is None:
