@@ -14,7 +14,7 @@ import pytest
 from services import launcher, screen
 from services.cli import main
 from services.home import Home
-from services.processes import free_port
+from services.processes import free_port, port_is_free
 from shared.auth import Role, verify
 
 SECRET = "t" * 40
@@ -145,10 +145,9 @@ def test_the_first_replicas_have_the_documented_ports_and_more_follow(monkeypatc
 
 
 def test_a_port_in_use_is_named_with_what_moves_it(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    really = launcher.port_is_free
     monkeypatch.setattr(
-        launcher, "port_is_free", lambda port: port != taken or really(port)
-    )  # those beside it may be anybody's
+        launcher, "port_is_free", lambda port: port != taken or port_is_free(port)
+    )  # others may be anybody's
     with pytest.raises(launcher.CannotStartError) as refused:
         launcher.ports_of(launcher.Options(port_base=taken - 2), {})
     assert f"{taken} (dispatch)" in str(refused.value)
