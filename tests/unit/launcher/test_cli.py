@@ -145,9 +145,8 @@ def test_the_first_replicas_have_the_documented_ports_and_more_follow(monkeypatc
 
 
 def test_a_port_in_use_is_named_with_what_moves_it(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        launcher, "port_is_free", lambda port: port != taken or port_is_free(port)
-    )  # others may be anybody's
+    # the ports beside it may be anybody's
+    monkeypatch.setattr(launcher, "port_is_free", lambda port: port != taken or port_is_free(port))
     with pytest.raises(launcher.CannotStartError) as refused:
         launcher.ports_of(launcher.Options(port_base=taken - 2), {})
     assert f"{taken} (dispatch)" in str(refused.value)

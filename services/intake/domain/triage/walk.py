@@ -272,8 +272,8 @@ class _Reach:
         """True when a phrase of `owner` from `first` may end with `last`, in another breath than it began."""
         bounds, tokens = self._bounds, self._tokens
         if owner in bounds.in_one_breath:
-            over = range(first + 1, last + 1) if owner in bounds.over_quotes else ()
-            return bool(over) and all(tokens[at].before <= Break.QUOTE for at in over)
+            within = (tokens[at].before <= Break.QUOTE for at in range(first + 1, last + 1))
+            return owner in bounds.over_quotes and all(within)
         if owner not in bounds.held_together or tokens[last].before is not Break.COMMA:
             return True
         alone = last + 1 == len(tokens) or tokens[last + 1].before >= Break.QUOTE
