@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from services.intake.domain.triage import walk
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
+from services.intake.domain.triage.misspelled import Misspelled
 from services.intake.domain.triage.text import tokenize
 from tests.unit.intake.evidence import PROTOCOL, decided, said
 
@@ -177,6 +179,31 @@ def test_of_a_phrase_held_together_the_shorter_one_stands_before_the_comma() -> 
     lexicon.add("scratched ..1 owner", 0, held_together=True)
     lexicon.add("scratched her", 0, held_together=True)
     assert [(m.first, m.last) for m in lexicon.matches(tokenize("scratched her, owner says"))] == [(0, 1)]
+
+
+def test_a_phrase_held_together_ends_behind_a_comma_with_a_word_that_says_how_somebody_is() -> None:
+    lexicon = Lexicon(CLASSES)
+    lexicon.add("in the tub alone|water", 0, held_together=True)
+    assert lexicon.matches(tokenize("in the tub, alone since noon"))
+    assert not lexicon.matches(tokenize("in the tub, water is cold"))
+
+
+def test_steps_are_forgotten_before_they_fill_the_memory_and_nothing_is_read_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(walk, "_MOST_REMEMBERED", 50)
+    lexicon = Lexicon({})
+    lexicon.add("hit ..2 bat", 0)
+    for number in range(200):
+        lexicon.add(f"word{number} hit", 1)
+    for number in range(200):
+        read = lexicon.matches(tokenize(f"word{number} hit him with bat"))
+        assert [(m.owner, m.first, m.last) for m in read] == [(1, 0, 1), (0, 1, 4)]
+        assert lexicon.steps_remembered < 100
+
+
+def test_a_misspelling_may_stand_for_each_word_that_is_a_letter_away() -> None:
+    assert set(Misspelled(["shove", "shore", "other"]).meant_by("shoe")) == {"shove", "shore"}
 
 
 def test_the_garbage_collector_has_next_to_nothing_to_follow_in_phrases_and_walks() -> None:
