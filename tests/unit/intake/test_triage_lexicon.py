@@ -183,8 +183,11 @@ def test_of_a_phrase_held_together_the_shorter_one_stands_before_the_comma() -> 
 
 def test_a_phrase_held_together_ends_behind_a_comma_with_a_word_that_says_how_somebody_is() -> None:
     lexicon = Lexicon(CLASSES)
-    lexicon.add("in the tub alone|water", 0, held_together=True)
+    lexicon.add("in the tub alone|crying|water", 0, held_together=True)
+    assert not lexicon.matches(tokenize("in the tub, alone since noon"))
+    lexicon.go_on_behind_commas(["alone"], ["ing"])
     assert lexicon.matches(tokenize("in the tub, alone since noon"))
+    assert lexicon.matches(tokenize("in the tub, crying since noon"))
     assert not lexicon.matches(tokenize("in the tub, water is cold"))
 
 

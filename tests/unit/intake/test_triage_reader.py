@@ -131,8 +131,10 @@ def test_what_begins_behind_a_comma_belongs_to_no_danger_before_it() -> None:
     assert found("la bomba no jala, él dice que fue la luz") == set()
     assert found("grabbed the kids, all of them") == {"violence_now"}
     assert "child_risk" in found("toddler left in the bath, alone")
-    assert "child_risk" in found("toddler left in the bath, alone since noon")
+    assert "child_risk" in found("the kid is on the balcony, climbing over")
+    assert "restraint" in found("He has the door, blocked since noon")
     assert "child_risk" in found("el niño está en el carro, solo")
+    assert "child_risk" in found("el niño está en el carro, solo desde mediodía")
 
 
 @pytest.mark.parametrize(

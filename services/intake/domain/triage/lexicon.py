@@ -95,6 +95,11 @@ class Lexicon:
             if wanted:
                 owners.add(owner)
 
+    def go_on_behind_commas(self, words: Sequence[str], endings: Sequence[str]) -> None:
+        """Let these words, and words that end so, belong to a phrase held together whatever else follows them."""
+        self._bounds.continuing_words.update(words)
+        self._bounds.continuing_endings.update(endings)
+
     def add_known(self, phrase: str) -> None:
         """Know the words of `phrase`, whose place in a text means nothing. Raises `PhraseInvalid`."""
         for part in phrase.split():

@@ -48,7 +48,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
-        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday", "elsewhere"),
+        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday", "elsewhere", "behind_commas"),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -58,6 +58,9 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     for name, role in _LISTS.items():
         if name in top:
             phrases.add_languages(top[name], Owner(role))
+    if "behind_commas" in top:
+        behind = top["behind_commas"].fields("words", "endings")
+        phrases.lexicon.go_on_behind_commas(behind["words"].texts(), behind["endings"].texts())
     phrases.lexicon.learn_misspellings()
     protocol = Protocol(
         version=top["version"].text(),

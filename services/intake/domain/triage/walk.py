@@ -5,7 +5,6 @@ word leads from each, is worked out when it is first needed and then remembered,
 one look-up.
 """
 
-import re
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +20,6 @@ _REPETITIVE: Final = 32
 """A text whose words come so often, one with another, is a repetition."""
 _MOST_TURNS: Final = 512
 """With more different stretches than that it is none after all."""
-_CONTINUES: Final = re.compile(
-    r"(?:ing|ed|[aei]ndo|[ai]d[oa]s?)$|^(?:alone|again|loose|open|naked|nude|dead|drunk|high|solit?[oa]s?|borrach[oa]s?|muert[oa]s?)$"
-)
-"""Words that begin nobody's doings but say how somebody is or what he does meanwhile."""
 _new: Final = tuple.__new__
 """What a named tuple's own call comes to, at half its price."""
 
@@ -59,6 +54,9 @@ class Bounds:
     held_together: set[int] = field(default_factory=set)
     """They do not end with the first word of what else is told after a comma: "touched, kids polite" touches nobody,
     "in the bath, alone since noon" goes on."""
+    continuing_words: set[str] = field(default_factory=set)
+    continuing_endings: set[str] = field(default_factory=set)
+    """Words that go on with what was told before a comma, and what they end with: how somebody is, or does it."""
     every_end: set[int] = field(default_factory=set)
     """Of these, the shorter ones are found too."""
 
@@ -277,7 +275,8 @@ class _Reach:
         if owner not in bounds.held_together or tokens[last].before is not Break.COMMA:
             return True
         alone = last + 1 == len(tokens) or tokens[last + 1].before >= Break.QUOTE
-        return alone or _CONTINUES.search(tokens[last].word) is not None
+        word = tokens[last].word
+        return alone or word in bounds.continuing_words or word.endswith(tuple(bounds.continuing_endings))
 
 
 def ends(tokens: Sequence[Token], limit: Break) -> list[int]:
