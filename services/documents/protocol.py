@@ -8,7 +8,7 @@ from typing import Final
 from services.documents.words import page as whole_page
 from services.documents.words import table
 from services.intake.domain.triage.model import Effect
-from services.intake.domain.triage.protocol import CodeVerdict, Protocol, Rule
+from services.intake.domain.triage.protocol import SECOND_OPINION, CodeVerdict, Protocol, Rule
 from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
 
 _SHOWN: Final = 4
@@ -172,6 +172,13 @@ def _limits(protocol: Protocol) -> Iterable[str]:
         f"{limits.unexplained_words_forgiven} words. What other sentences tell explains none of these. A thing or a "
         "deed that no list names is a review by its own rule."
     )
+    if protocol.second_opinion is not None:
+        stated = protocol.document[SECOND_OPINION]
+        yield (
+            f"A learned reader (`{stated['model']}`) hears each narrative too, without its denials. From log odds of "
+            f"{stated['above']} on that the story is unfit, somebody must read it (`{SECOND_OPINION}`). It can do "
+            "nothing else: [what it adds](second-opinion.md)."
+        )
 
 
 def _questions(protocol: Protocol) -> Iterable[str]:

@@ -7,7 +7,8 @@ and `location_unknown`.
 
 Within one text the order is by whole sentences: what is told before or after takes no reason away, but for those that
 say what nobody has told yet (too few words, no dispute, nobody known), and "No." after the question that it answers. A
-word put into a sentence may change what the sentence says, and is another sentence.
+word put into a sentence may change what the sentence says, and is another sentence. The second opinion is about the
+story of a text as a whole: no denial takes it back, what is told in another text does not (test_triage_opinion.py).
 """
 
 import csv
@@ -34,6 +35,7 @@ from services.intake.domain.triage.model import (
     Statement,
     Verdict,
 )
+from services.intake.domain.triage.protocol import SECOND_OPINION
 from services.intake.domain.triage.reader import read
 from services.intake.domain.triage.text import fold
 from tests.property.intake.test_triage_properties import DANGERS, DENIALS, HARMLESS, TO_WEIGH, calls
@@ -201,7 +203,9 @@ def narratives() -> tuple[str, ...]:
 def kept(text: str) -> set[tuple[str, str]]:
     """Return what `text` alone says against civilians: rules with their words, whatever else may be told."""
     against = [r for r in unite(evidence(said(text)), PROTOCOL).reasons if r.effect in (Effect.UNSAFE, Effect.REVIEW)]
-    found = {(reason.rule, fold(reason.quote or "")) for reason in against} - TOLD_LATER
+    found = {
+        (reason.rule, fold(reason.quote or "")) for reason in against if reason.rule != SECOND_OPINION
+    } - TOLD_LATER
     return (
         found if read(text, PROTOCOL).garbled else found - {("garbled_text", "")}
     )  # too few words, until there are more

@@ -19,7 +19,16 @@ from services.intake.domain.triage.model import (
     RecommendedResponse,
     Statement,
 )
-from services.intake.domain.triage.protocol import CodeEntry, CodeVerdict, Matter, Protocol, Rule, normal_code
+from services.intake.domain.triage.opinion import sentence_around
+from services.intake.domain.triage.protocol import (
+    SECOND_OPINION,
+    CodeEntry,
+    CodeVerdict,
+    Matter,
+    Protocol,
+    Rule,
+    normal_code,
+)
 from services.intake.domain.triage.reader import People, Reading, Words, read
 from services.intake.domain.triage.text import foreign_share
 
@@ -187,6 +196,7 @@ class _StatementReader:
             self._speak("language_unsupported", name)
         if name == "narrative":
             self._check_understood(reading)
+            self._ask_second_opinion(text, reading)
         if not self.statement.linked:
             self.case.own_signals |= reading.signals
             if name != "answers":
@@ -206,6 +216,16 @@ class _StatementReader:
                 self._speak("unexplained_words", "narrative", words)
             for words in reading.unexplained_harmless:
                 self._speak("unexplained_shown", "narrative", words)
+
+    def _ask_second_opinion(self, text: str, reading: Reading) -> None:
+        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
+        asked = self.protocol.second_opinion
+        if asked is None or not reading.story:
+            return
+        score, loudest = asked.opinion.listen(reading.story)
+        if score > asked.above:
+            start, end = sentence_around(reading.story, loudest)
+            self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
     def _is_garbled(self, reading: Reading) -> bool:
         first_words = not self.told and not self.statement.linked

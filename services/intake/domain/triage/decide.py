@@ -26,7 +26,7 @@ from services.intake.domain.triage.model import (
     RecommendedResponse,
     Verdict,
 )
-from services.intake.domain.triage.protocol import Protocol
+from services.intake.domain.triage.protocol import SECOND_OPINION, Protocol
 from services.intake.domain.triage.text import fold
 
 _ORDER: Final = (Effect.UNSAFE, Effect.RETURN, Effect.REVIEW, Effect.SAFE, Effect.NOTE)
@@ -154,7 +154,7 @@ def _disposition(verdict: Verdict, reasons: list[Reason], settled: list[Reason],
         return Disposition.CIVILIAN_WITH_CO_RESPONSE if with_police else Disposition.CIVILIAN
     if verdict is Verdict.UNSAFE or any(reason.effect is Effect.RETURN for reason in reasons):
         return Disposition(response(reasons, protocol))
-    open_reasons = [reason for reason in reasons if reason.effect is Effect.REVIEW]
+    open_reasons = [reason for reason in reasons if reason.effect is Effect.REVIEW and reason.rule != SECOND_OPINION]
     if open_reasons and all(protocol.rules[reason.rule].co_response for reason in open_reasons):
         return Disposition.CIVILIAN_WITH_CO_RESPONSE
     return Disposition.REVIEW

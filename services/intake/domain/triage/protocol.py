@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from services.intake.domain.triage.lexicon import Lexicon
 from services.intake.domain.triage.model import Effect, Fact, RecommendedResponse
+from services.intake.domain.triage.opinion import Opinion
 
 
 class ProtocolInvalid(ValueError):
@@ -169,6 +170,14 @@ class Limits:
     most_foreign_share: float
 
 
+class SecondOpinion(NamedTuple):
+    """A learned reader that a protocol asks, and when it speaks."""
+
+    opinion: Opinion
+    above: int
+    """What is told and scores higher is for a person to read."""
+
+
 class Question(NamedTuple):
     en: str
     es: str
@@ -212,6 +221,8 @@ SYSTEM_RULES: Final = (
     "denied_in_words",
 )
 """Rules whose occasion is stated in `decide.py` and whose words and effect stand in the protocol."""
+SECOND_OPINION: Final = "second_opinion"
+"""Another such rule, of protocols that ask one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -227,6 +238,7 @@ class Protocol:
     combinations: tuple[Combination, ...]
     questions: Mapping[str, Question]
     limits: Limits
+    second_opinion: SecondOpinion | None
     group_places: frozenset[str]
     """`location_type`s that are an interrupter's field."""
     joins: frozenset[str]

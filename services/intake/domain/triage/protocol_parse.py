@@ -8,8 +8,10 @@ from typing import Any, Final
 from services.intake.domain.triage.everyday import WordListInvalid, everyday_words
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
+from services.intake.domain.triage.opinion import OpinionInvalid, opinion
 from services.intake.domain.triage.protocol import (
     IN_ONE_BREATH,
+    SECOND_OPINION,
     SIGNALS,
     SYSTEM_RULES,
     AnswerRule,
@@ -23,6 +25,7 @@ from services.intake.domain.triage.protocol import (
     Question,
     Role,
     Rule,
+    SecondOpinion,
     normal_code,
 )
 from services.intake.domain.triage.protocol_keys import Key
@@ -48,7 +51,8 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
     top = root.fields(
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
-        "caller_age", "group_places", "vocabulary", "questions", optional=("everyday", "elsewhere", "behind_commas"),
+        "caller_age", "group_places", "vocabulary", "questions",
+        optional=("everyday", "elsewhere", "behind_commas", SECOND_OPINION),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -73,6 +77,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         combinations=_combinations(top["combinations"], rules, signals | {f"answer:{a.rule.id}" for a in answers}),
         questions=MappingProxyType(_questions(top["questions"])),
         limits=_limits(top["limits"]),
+        second_opinion=_second_opinion(top[SECOND_OPINION], rules) if SECOND_OPINION in top else None,
         group_places=frozenset(place.lower() for place in top["group_places"].texts()),
         joins=_words(top["denials"], "joins"),
         disjoins=_words(top["denials"], "disjoins"),
@@ -332,6 +337,17 @@ def _limits(key: Key) -> Limits:
         unexplained_words_forgiven=int(fields["unexplained_words_forgiven"].number(0, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),
     )
+
+
+def _second_opinion(key: Key, rules: Mapping[str, Rule]) -> SecondOpinion:
+    fields = key.fields("model", "sha256", "above")
+    if SECOND_OPINION not in rules:
+        raise key.fault(f"needs the rule {SECOND_OPINION!r} among the system rules")
+    try:
+        asked = opinion(fields["model"].text(), fields["sha256"].text())
+    except OpinionInvalid as invalid:
+        raise key.fault(str(invalid)) from None
+    return SecondOpinion(asked, asked.score_of(fields["above"].number(-100, 100)))
 
 
 def _questions(key: Key) -> dict[str, Question]:

@@ -71,6 +71,8 @@ class Reading:
     holds, carries, fetches, hides or announces something, or they are somebody's very words."""
     unexplained_harmless: tuple[Words, ...]
     """The other sentences that nothing explains: a reviewer is shown them, they decide nothing."""
+    story: tuple[Token, ...]
+    """What is told besides denials: the words of the second opinion."""
 
 
 def read(text: str, protocol: Protocol, *, is_call_type: bool = False) -> Reading:
@@ -122,6 +124,7 @@ class _Reader:
             garbled=self._is_garbled(known),
             unexplained=tuple(self.quote(*span) for span in unexplained),
             unexplained_harmless=tuple(self.quote(*span) for span in harmless),
+            story=tuple(token for at, token in enumerate(self.tokens) if not self.denied.covers_word(at)),
         )
 
     def _weighty(self, match: Match) -> Match:

@@ -1,0 +1,103 @@
+"""What the second opinion adds on calls that it did not learn from: `python -m tests.opinion.report > docs/second-opinion.md`.
+
+The calls stand in `tests/opinion/unseen`, labelled by the policy and written apart. No rule was mended for them and no
+listener learned from them; a call that is read to mend something moves to the cases.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from services.evaluate.bounds import upper_bound
+from services.evaluate.case_file import read_cases
+from services.evaluate.cases import Case
+from services.intake.domain.triage.decide import decide
+from services.intake.domain.triage.model import Verdict
+from services.intake.domain.triage.protocol import SECOND_OPINION, Protocol
+from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
+from services.intake.domain.triage.reader import read
+
+UNSEEN: Final = Path(__file__).parent / "unseen"
+_ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+_BINS: Final = (-4.0, -2.0, 0.0, 2.0, 4.0)
+
+
+def page(protocol: Protocol, cases: Sequence[Case]) -> str:
+    """Return the report in Markdown."""
+    return "\n".join(_lines(protocol, cases)) + "\n"
+
+
+def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
+    asked = protocol.second_opinion
+    if asked is None:
+        raise ValueError(f"the protocol {protocol.version} asks no second opinion")
+    stated = protocol.document[SECOND_OPINION]
+    yield "# What the second opinion adds"
+    yield ""
+    yield (
+        "Made by `python -m tests.opinion.report > docs/second-opinion.md`; do not edit. "
+        "What it is: [decision 3](decisions/0003-second-opinion.md)."
+    )
+    yield ""
+    yield f"Protocol {protocol.version}, opinion `{stated['model']}` (SHA-256 `{stated['sha256']}`), asked above {stated['above']}."
+    yield (
+        f"{len(cases)} labelled calls of `tests/opinion/unseen` that neither the rules nor the opinion have learned from."
+    )
+    yield ""
+    yield "| asked above | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
+    yield "|---|---|---|---|"
+    never = replace(protocol, second_opinion=None)
+    yield _row("never: the rules alone", never, cases)
+    for above in sorted({*_ABOVE, float(stated["above"])}, reverse=True):
+        opinion = asked._replace(above=asked.opinion.score_of(above))
+        name = f"**{above}**" if above == stated["above"] else str(above)
+        yield _row(name, replace(protocol, second_opinion=opinion), cases)
+    yield ""
+    yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
+    yield ""
+    yield "| log odds | calls | not fit |"
+    yield "|---|---|---|---|"
+    yield from _calibration(protocol, cases)
+
+
+def _row(name: str, protocol: Protocol, cases: Sequence[Case]) -> str:
+    of: Counter[Verdict] = Counter()
+    safe: Counter[Verdict] = Counter()
+    for case in cases:
+        if case.expected is not None:
+            of[case.expected.verdict] += 1
+            decision = decide(case.evidence, protocol, case.rules)
+            safe[case.expected.verdict] += decision.verdict is Verdict.SAFE
+    cells = [
+        f"{safe[label]} of {of[label]} = {safe[label] / of[label]:.1%}"
+        + ("" if label is Verdict.SAFE else f" (at most {upper_bound(safe[label], of[label]):.1%})")
+        for label in (Verdict.SAFE, Verdict.UNSAFE, Verdict.REVIEW)
+    ]
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def _calibration(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
+    asked = protocol.second_opinion
+    assert asked is not None
+    edges = [asked.opinion.score_of(edge) for edge in _BINS]
+    scored = []
+    for case in cases:
+        story = read(case.evidence.statements[0].narrative, protocol).story
+        if story and case.expected is not None and case.expected.verdict is not Verdict.REVIEW:
+            scored.append((asked.opinion.listen(story).score, case.expected.verdict is Verdict.UNSAFE))
+    for low, high in zip((None, *edges), (*edges, None), strict=True):
+        inside = [unfit for score, unfit in scored if (low is None or score > low) and (high is None or score <= high)]
+        span = f"{'' if low is None else _BINS[edges.index(low)]} to {'' if high is None else _BINS[edges.index(high)]}"
+        if inside:
+            yield f"| {span.strip()} | {len(inside)} | {sum(inside)} = {sum(inside) / len(inside):.0%} |"
+
+
+def unseen() -> list[Case]:
+    return [case for path in sorted(UNSEEN.glob("*.jsonl")) for case in read_cases(path)]
+
+
+if __name__ == "__main__":
+    newest = max((load_protocol(path) for path in PROTOCOLS.glob("*.yaml")), key=lambda p: p.effective_from)
+    print(page(newest, unseen()), end="")

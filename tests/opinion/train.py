@@ -1,0 +1,220 @@
+"""Makes a second opinion for triage: `python -m tests.opinion.train NAME [--told FILE ...] [--seeds N]`.
+
+Needs jax and optax (`pip install jax optax`), which nothing else here does. It learns from our own cases, from what is
+told in `tests/opinion/told.txt` and from the development set; each text is read by the newest protocol, denials left
+out. What is fit for civilians is learned in parts too, for an update is one sentence. Prints what it learned from, and
+the digest that a protocol names it by.
+"""
+
+import argparse
+import hashlib
+import json
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from services.intake.domain.plan import PlanRules
+from services.intake.domain.triage.decide import decide
+from services.intake.domain.triage.model import Verdict
+from services.intake.domain.triage.opinion import OPINIONS, buckets, spoken
+from services.intake.domain.triage.reader import read
+from tests.shared_data import shared_data
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, QUARREL_ES, evidence, said
+from tests.unit.intake.test_triage_hazards import HAZARDS
+
+CASES: Final = Path(__file__).parents[1] / "unit" / "intake" / "cases"
+TOLD: Final = Path(__file__).parent / "told.txt"
+BUCKETS: Final = 1 << 14
+_TRAITS: Final = 48
+_PATTERNS: Final = 64
+_WIDTH: Final = 5
+_LONGEST: Final = 112
+_EPOCHS: Final = 12
+_BATCH: Final = 64
+_FORGOTTEN: Final = 0.25
+_UNUSED: Final = 0.4
+_SHORTEST_PART: Final = 3
+_SPANISH: Final = frozenset(
+    {"el", "la", "los", "las", "que", "de", "con", "por", "una", "un", "del", "se", "le", "y", "en", "su", "lo", "al"}
+)
+"""Words that tell Spanish from English: every sixth is one of them."""
+
+
+class Lesson(NamedTuple):
+    """What is told in one call, and whether civilians may go."""
+
+    text: str
+    is_fit: bool
+
+
+def lessons(told: Sequence[Path] = (TOLD,)) -> Iterator[Lesson]:
+    """Yield every case; those that are unfit for what their answers or codes say teach nothing."""
+    for path in (*sorted(CASES.glob("*.jsonl")), shared_data("triage-dev", "cases.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if (lesson := lesson_of(json.loads(line))) is not None:
+                yield lesson
+    for told_badly, _, harmless in HAZARDS:
+        yield Lesson(told_badly, is_fit=False)
+        yield Lesson(harmless, is_fit=True)
+        yield Lesson(f"{QUARREL} {harmless}", is_fit=True)
+    yield from (Lesson(text, is_fit=True) for text in (QUARREL, QUARREL_ES))
+    for path in told:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            label, _, text = line.partition("|")
+            yield Lesson(text, {"T": True, "F": False}[label])
+
+
+def lesson_of(record: dict[str, Any]) -> Lesson | None:
+    """Return what a labelled case teaches, if anything."""
+    expected = record["expected"]
+    is_fit = expected["safe_for_civilian"] is True
+    if is_fit or not _is_safe_by_its_words(record["narrative"]):
+        return Lesson(record["narrative"], is_fit)
+    return None
+
+
+def _is_safe_by_its_words(narrative: str) -> bool:
+    """Tell whether the rules find a call with these words safe: what speaks against it lies in answers or codes."""
+    rules_alone = replace(PROTOCOL, second_opinion=None)
+    return decide(evidence(said(narrative)), rules_alone, PlanRules()).verdict is Verdict.SAFE
+
+
+def learned_from(given: Sequence[Lesson], seed: int = 1) -> list[tuple[list[str], bool]]:
+    """Return the stories to learn from: each told text once, and what is fit in parts too, each sentence and a run."""
+    chance = random.Random(seed)
+    stories: dict[tuple[str, ...], bool] = {}
+    for lesson in given:
+        story, _ = spoken(read(lesson.text, PROTOCOL).story)
+        if not story:
+            continue
+        stories.setdefault(tuple(story), lesson.is_fit)
+        sentences = [part for part in " ".join(story).split(" . ") if len(part.split()) >= _SHORTEST_PART]
+        if lesson.is_fit and len(sentences) > 1:
+            first, number = chance.randrange(len(sentences)), chance.randint(1, len(sentences) - 1)
+            for part in (*sentences, " . ".join(sentences[first : first + number])):
+                stories.setdefault(tuple(part.split()), True)
+    return [(list(story), is_fit) for story, is_fit in stories.items()]
+
+
+def _numbered(stories: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
+    """Return the buckets of each word of each story, (stories, words, 4); 0 stands for no word."""
+    known: dict[str, list[int]] = {}
+    numbers = np.zeros((len(stories), _LONGEST, 4), np.int32)
+    for row, story in enumerate(stories):
+        for column, word in enumerate(story[:_LONGEST]):
+            if word not in known:
+                known[word] = [bucket + 1 for bucket in buckets(word, BUCKETS)]
+            numbers[row, column] = known[word]
+    return numbers
+
+
+def _weights(stories: Sequence[Sequence[str]], labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return how much each story counts: in either language the fit and the unfit weigh the same."""
+    spanish = np.array([sum(word in _SPANISH for word in story) * 6 > len(story) for story in stories])
+    weights = np.ones(len(labels), np.float32)
+    for language in (spanish, ~spanish):
+        for kind in (labels > 0, labels == 0):
+            weights[language & kind] = language.sum() / 2 / max((language & kind).sum(), 1)
+    return weights
+
+
+def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the parts of one listener, learned from `stories`."""
+    import jax
+    import jax.numpy as jnp
+    import optax
+
+    numbers, labels = _numbered(stories), np.array(is_unfit, np.float32)
+    weights = _weights(stories, labels)
+    keys = jax.random.split(jax.random.PRNGKey(seed), 4)
+    parts = {
+        "spellings": jax.random.normal(keys[0], (BUCKETS + 1, _TRAITS)) * 0.7,
+        "patterns": jax.random.normal(keys[1], (_WIDTH, _TRAITS, _PATTERNS)) / np.sqrt(_WIDTH * _TRAITS),
+        "least": jnp.zeros(_PATTERNS),
+        "weights": jax.random.normal(keys[2], (_PATTERNS,)) * 0.1,
+        "start": jnp.array(-1.0),
+    }
+
+    def scores(parts: Any, numbers: Any, key: Any) -> Any:
+        present = (numbers[..., 0] > 0)[..., None]
+        kept_words, kept_patterns = jax.random.split(key)
+        words = parts["spellings"][numbers].mean(2) * present
+        words *= jax.random.uniform(kept_words, (*words.shape[:2], 1)) > _FORGOTTEN
+        side = _WIDTH // 2
+        padded = jnp.pad(words, ((0, 0), (side, side), (0, 0)))
+        found = sum(padded[:, place : place + _LONGEST] @ parts["patterns"][place] for place in range(_WIDTH))
+        best = (jax.nn.relu(found + parts["least"]) * present).max(1)
+        best = best * (jax.random.uniform(kept_patterns, best.shape) > _UNUSED) / (1 - _UNUSED)
+        return best @ parts["weights"] + parts["start"]
+
+    def loss(parts: Any, numbers: Any, labels: Any, weights: Any, key: Any) -> Any:
+        missed = optax.sigmoid_binary_cross_entropy(scores(parts, numbers, key), labels)
+        return (weights * missed).mean() + 1e-4 * (parts["patterns"] ** 2).sum()
+
+    optimizer = optax.adam(2e-3)
+
+    @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
+    def step(parts: Any, state: Any, batch: Any, key: Any) -> Any:
+        gradient = jax.grad(loss)(parts, *batch, key)
+        updates, state = optimizer.update(gradient, state, parts)
+        return optax.apply_updates(parts, updates), state
+
+    state, order, key = optimizer.init(parts), np.random.default_rng(seed), jax.random.PRNGKey(seed + 9)
+    for epoch in range(_EPOCHS):
+        shuffled = order.permutation(len(labels))
+        for first in range(0, len(shuffled) - _BATCH + 1, _BATCH):
+            key, used = jax.random.split(key)
+            rows = shuffled[first : first + _BATCH]
+            parts, state = step(parts, state, (numbers[rows], labels[rows], weights[rows]), used)
+        print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
+    return {name: np.array(part) for name, part in parts.items()}
+
+
+def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> dict[str, np.ndarray[Any, Any]]:
+    """Return the listeners as one, in whole numbers: each keeps its own traits and patterns, and they are added up."""
+    number = len(listeners)
+    width, traits, count = listeners[0]["patterns"].shape
+    patterns = np.zeros((width, number * traits, number * count))
+    scale = max(np.abs(listener["spellings"]).max() for listener in listeners) / 127
+    for at, listener in enumerate(listeners):
+        patterns[:, at * traits : (at + 1) * traits, at * count : (at + 1) * count] = listener["patterns"]
+    fine = np.abs(patterns).max() / 127
+    unit = scale * fine / 4  # the four traits of a word are added up, not averaged
+    weights = np.concatenate([listener["weights"] for listener in listeners]) / number
+    weight_unit = np.abs(weights).max() / 32767
+    start = sum(float(listener["start"]) for listener in listeners) / number
+    return {
+        "spellings": np.concatenate([np.round(part["spellings"][1:] / scale) for part in listeners], 1).astype(np.int8),
+        "patterns": np.round(patterns / fine).astype(np.int8),
+        "least": np.round(np.concatenate([part["least"] for part in listeners]) / unit).astype(np.int32),
+        "weights": np.round(weights / weight_unit).astype(np.int16),
+        "start": np.int64(round(start / unit / weight_unit)),
+        "unit": np.float64(unit * weight_unit),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("name", help="what a protocol calls it, such as opinion-2026-11")
+    parser.add_argument("--told", type=Path, nargs="*", default=[TOLD], help="files of lines, T|fit or F|unfit")
+    parser.add_argument("--seeds", type=int, default=3, help="how many listeners are added up (3)")
+    given = parser.parse_args(argv)
+    stories = learned_from(list(lessons(given.told)))
+    unfit = [not is_fit for _, is_fit in stories]
+    print(f"{len(stories)} stories, {sum(unfit)} of them unfit")
+    parts = in_whole_numbers([train([story for story, _ in stories], unfit, seed) for seed in range(given.seeds)])
+    stored = BytesIO()
+    np.savez_compressed(stored, allow_pickle=False, **parts)
+    path = OPINIONS / f"{given.name}.npz"
+    path.write_bytes(stored.getvalue())
+    print(f"{path.name}: {len(stored.getvalue())} bytes, sha256 {hashlib.sha256(stored.getvalue()).hexdigest()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""The second opinion: it may ask for a person, and nothing else."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from services.intake.domain.plan import PlanRules
+from services.intake.domain.triage import opinion as module
+from services.intake.domain.triage.decide import clearance_of, decide
+from services.intake.domain.triage.model import Evidence, Statement, Verdict
+from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, spoken
+from services.intake.domain.triage.protocol import SECOND_OPINION, ProtocolInvalid
+from services.intake.domain.triage.protocol_parse import parse_protocol
+from services.intake.domain.triage.reader import read
+from services.intake.domain.triage.text import tokenize
+from tests.opinion.train import in_whole_numbers
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
+from tests.unit.intake.test_triage_cases import cases
+
+ONLY_SOUNDS_SO = (
+    "Dispute in the drive thru line. He reversed fast at the car behind twice, stopped inches short, laughing. "
+    f"{RECITAL}"
+)
+"""No rule speaks of it."""
+ALONE = replace(PROTOCOL, second_opinion=None)
+
+
+def under_rules_alone(call: Evidence) -> Verdict:
+    return decide(call, ALONE, PlanRules()).verdict
+
+
+def test_a_story_that_only_sounds_unfit_is_for_a_person_who_is_shown_the_sentence() -> None:
+    call = evidence(said(ONLY_SOUNDS_SO))
+    assert under_rules_alone(call) is Verdict.SAFE
+    decision = decide(call, PROTOCOL, PlanRules())
+    assert decision.verdict is Verdict.REVIEW
+    (spoke,) = (reason for reason in decision.reasons if reason.rule == SECOND_OPINION)
+    assert spoke.quote == "He reversed fast at the car behind twice, stopped inches short, laughing"
+    assert spoke.start is not None
+    assert ONLY_SOUNDS_SO[spoke.start : spoke.end] == spoke.quote
+
+
+def test_it_never_makes_a_call_safer() -> None:
+    for case in cases()[::3]:
+        record = case.record
+        call = evidence(said(record["narrative"], answers=record["answers"], call_type_text=record["call_type_text"]))
+        assert decide(call, PROTOCOL, PlanRules()).verdict.caution >= under_rules_alone(call).caution
+
+
+@pytest.mark.parametrize("more", [RECITAL, "No weapons.", "Sin armas, sin amenazas, nadie lastimado.", "Nobody hurt."])
+def test_no_denial_talks_it_down(more: str) -> None:
+    for case in cases()[::7]:
+        told = case.record["narrative"].rstrip()
+        plain, recited = (read(text, PROTOCOL).story for text in (told, f"{told.rstrip('.!?')}. {more}"))
+        if not told.endswith("?"):
+            assert spoken(plain)[0] == spoken(recited)[0]
+
+
+def test_what_is_told_later_takes_nothing_back() -> None:
+    news = [Statement("update:1", text) for text in (RECITAL, "They made up, all is calm.", "Never mind.")]
+    for number in range(len(news) + 1):
+        assert decided(said(ONLY_SOUNDS_SO), *news[:number]).verdict is Verdict.REVIEW
+
+
+def test_an_update_is_heard_too() -> None:
+    news = Statement("update:1", "He reversed fast at the car behind twice, stopped inches short.")
+    assert decided(said(), news).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize("news", ["Still arguing.", "S1 has left", "They went inside", "Ya se calmaron", "ok"])
+def test_plain_news_is_not_for_a_person(news: str) -> None:
+    assert SECOND_OPINION not in rules(decided(said(), Statement("update:1", news)))
+
+
+def test_a_reviewer_may_clear_it_and_only_what_was_read() -> None:
+    first = decided(said(ONLY_SOUNDS_SO))
+    cleared = [clearance_of(first, "reviewer")]
+    assert decided(said(ONLY_SOUNDS_SO), clearances=cleared).verdict is Verdict.SAFE
+    news = Statement("update:1", "He reversed at her car again, laughing.")
+    assert decided(said(ONLY_SOUNDS_SO), news, clearances=cleared).verdict is not Verdict.SAFE
+
+
+def test_a_protocol_names_the_very_opinion_that_it_was_approved_with() -> None:
+    stated = PROTOCOL.document[SECOND_OPINION]
+    assert opinion(stated["model"], stated["sha256"]) is PROTOCOL.second_opinion.opinion  # type: ignore[union-attr]
+    with pytest.raises(OpinionInvalid, match="digest"):
+        opinion(stated["model"], "0" * 64)
+    with pytest.raises(OpinionInvalid, match=r"no second opinion '\.\./secret'"):
+        opinion("../secret", "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"sha256": "0" * 64}, "second_opinion: the second opinion 'opinion-2026-11' has the digest"),
+        ({"model": "nobody"}, "second_opinion: there is no second opinion 'nobody'"),
+        ({"above": "high"}, "second_opinion.above: must be a number from -100 to 100"),
+        ({"below": 1}, "second_opinion.below: is not a key of a protocol"),
+    ],
+)
+def test_a_faulty_section_is_named(change: dict[str, Any], fault: str) -> None:
+    section = {**PROTOCOL.document[SECOND_OPINION], **change}
+    with pytest.raises(ProtocolInvalid, match=fault):
+        parse_protocol({**PROTOCOL.document, SECOND_OPINION: section})
+
+
+def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> None:
+    document = dict(PROTOCOL.document)
+    document["system_rules"] = [rule for rule in document["system_rules"] if rule["id"] != SECOND_OPINION]
+    with pytest.raises(ProtocolInvalid, match="second_opinion: needs the rule 'second_opinion'"):
+        parse_protocol(document)
+    del document[SECOND_OPINION]
+    older = parse_protocol(document)
+    assert older.second_opinion is None
+    assert decide(evidence(said(ONLY_SOUNDS_SO)), older, PlanRules()).verdict is Verdict.SAFE
+
+
+def test_every_number_is_one_word_and_a_word_is_known_by_its_parts() -> None:
+    assert buckets("12", 1 << 14) == buckets("987", 1 << 14) != buckets("12th", 1 << 14)
+    assert len(set(buckets("hammering", 1 << 14)) & set(buckets("hammered", 1 << 14))) == 2
+
+
+def listener(seed: int) -> dict[str, Any]:
+    random = np.random.default_rng(seed)
+    return {
+        "spellings": random.normal(size=(65, 48)), "patterns": random.normal(size=(5, 48, 64)),
+        "least": random.normal(size=64), "weights": random.normal(size=64), "start": np.array(-0.5),
+    }  # fmt: skip
+
+
+def plainly(part: dict[str, Any], words: list[str]) -> float:
+    """Return the score of `words` by the formula, in floating point."""
+    traits = [part["spellings"][1:][buckets(word, 64)].mean(0) for word in words]
+    found = [
+        sum(traits[at + way] @ part["patterns"][way + 2] for way in range(-2, 3) if 0 <= at + way < len(words))
+        for at in range(len(words))
+    ]
+    best = np.maximum(np.max(found, axis=0) + part["least"], 0)
+    return float(best @ part["weights"] + part["start"])
+
+
+@pytest.mark.parametrize(
+    "text", ["He waits.", "ok", "He stares at 12 cars, then at her, and hums. She leaves at once."]
+)
+def test_whole_numbers_come_to_what_the_listeners_learned(text: str) -> None:
+    parts = in_whole_numbers([listener(1), listener(2)])
+    kept = [parts[name].astype(np.int64) for name in ("spellings", "patterns", "least", "weights")]
+    made = Opinion(*kept, start=int(parts["start"]), unit=float(parts["unit"]))
+    story = tokenize(text)
+    wanted = np.mean([plainly(listener(seed), spoken(story)[0]) for seed in (1, 2)])
+    spread = np.abs(listener(1)["weights"]).sum()
+    assert made.listen(story).score * float(parts["unit"]) == pytest.approx(wanted, abs=0.1 * spread)
+    assert made.listen(()).score == made.score_of(-0.5)
+
+
+def test_a_long_text_costs_what_it_is_long() -> None:
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    assert (
+        asked.opinion.listen(tokenize("noise " * 11_000)).score == asked.opinion.listen(tokenize("noise " * 20)).score
+    )
+
+
+def test_a_short_memory_and_a_text_in_parts_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = in_whole_numbers([listener(3)])
+    kept = [parts[name].astype(np.int64) for name in ("spellings", "patterns", "least", "weights")]
+    texts = [
+        f"{QUARREL} {text}. {ONLY_SOUNDS_SO} {text}" for text in ("One two three", "Four, five", "Six seven eight")
+    ]
+    heard = [Opinion(*kept, start=0, unit=1.0).listen(tokenize(text)) for text in texts]
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", 16)
+    monkeypatch.setattr(module, "_PART", 8)
+    forgetful = Opinion(*kept, start=0, unit=1.0)
+    assert [forgetful.listen(tokenize(text)) for text in (*texts, *texts)] == [*heard, *heard]
