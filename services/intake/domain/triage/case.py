@@ -218,9 +218,13 @@ class _StatementReader:
                 self._speak("unexplained_shown", "narrative", words)
 
     def _ask_second_opinion(self, text: str, reading: Reading) -> None:
-        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
+        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted.
+
+        Where a rule has found a hazard in the text nobody needs to be asked: that stands for good.
+        """
         asked = self.protocol.second_opinion
-        if asked is None or not reading.story:
+        disqualified = any(self.protocol.rules[found.rule].effect is Effect.UNSAFE for found in reading.findings)
+        if asked is None or disqualified or not reading.story:
             return
         score, loudest = asked.opinion.listen(reading.story)
         if score > asked.above:
