@@ -1,6 +1,7 @@
 """The second opinion: it may ask for a person, and nothing else."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -174,3 +175,9 @@ def test_a_short_memory_and_a_text_in_parts_change_no_number(monkeypatch: pytest
     monkeypatch.setattr(module, "_PART", 8)
     forgetful = Opinion(*kept, start=0, unit=1.0)
     assert [forgetful.listen(tokenize(text)) for text in (*texts, *texts)] == [*heard, *heard]
+
+
+def test_the_page_of_its_figures_is_about_the_one_in_force() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "second-opinion.md").read_text(encoding="utf-8")
+    stated = PROTOCOL.document[SECOND_OPINION]
+    assert f"SHA-256 `{stated['sha256']}`), asked above {stated['above']}." in page
