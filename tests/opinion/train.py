@@ -203,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", help="what a protocol calls it, such as opinion-2026-11")
     parser.add_argument("--told", type=Path, nargs="*", default=[TOLD], help="files of lines, T|fit or F|unfit")
-    parser.add_argument("--seeds", type=int, default=3, help="how many listeners are added up (3)")
+    parser.add_argument("--seeds", type=int, default=4, help="how many listeners are added up (4)")
     given = parser.parse_args(argv)
     stories = learned_from(list(lessons(given.told)))
     unfit = [not is_fit for _, is_fit in stories]
