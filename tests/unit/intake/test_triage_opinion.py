@@ -10,7 +10,7 @@ import pytest
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage import opinion as module
 from services.intake.domain.triage.decide import clearance_of, decide
-from services.intake.domain.triage.model import Evidence, Statement, Verdict
+from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
 from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, spoken
 from services.intake.domain.triage.protocol import SECOND_OPINION, ProtocolInvalid
 from services.intake.domain.triage.protocol_parse import parse_protocol
@@ -81,6 +81,18 @@ def test_a_reviewer_may_clear_it_and_only_what_was_read() -> None:
     assert decided(said(ONLY_SOUNDS_SO), clearances=cleared).verdict is Verdict.SAFE
     news = Statement("update:1", "He reversed at her car again, laughing.")
     assert decided(said(ONLY_SOUNDS_SO), news, clearances=cleared).verdict is not Verdict.SAFE
+
+
+def test_nobody_is_asked_where_a_rule_found_a_hazard() -> None:
+    worse = decided(said(f"{ONLY_SOUNDS_SO} He has a knife."))
+    assert worse.verdict is Verdict.UNSAFE
+    assert SECOND_OPINION not in rules(worse)
+
+
+def test_police_beside_the_team_is_still_what_a_reviewer_is_offered() -> None:
+    decision = decided(said(f"{ONLY_SOUNDS_SO} Fourth call today."))
+    assert SECOND_OPINION in rules(decision, Effect.REVIEW)
+    assert decision.disposition is Disposition.CIVILIAN_WITH_CO_RESPONSE
 
 
 def test_a_protocol_names_the_very_opinion_that_it_was_approved_with() -> None:
