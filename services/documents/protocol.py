@@ -45,7 +45,10 @@ def newest() -> Protocol:
 def page() -> str:
     """Return the page."""
     protocol = newest()
-    blocks = [_head(protocol), *_rules(protocol), *_answers(protocol), *_codes(protocol), *_limits(protocol)]
+    blocks = [
+        *(_head(protocol), *_rules(protocol), *_ambiguous(protocol)),
+        *(*_answers(protocol), *_codes(protocol), *_limits(protocol)),
+    ]
     return whole_page(
         "The triage protocol", "`services/intake/domain/triage/protocols/`", *blocks, *_questions(protocol), _PRINCIPLES
     )
@@ -176,9 +179,29 @@ def _limits(protocol: Protocol) -> Iterable[str]:
         stated = protocol.document[SECOND_OPINION]
         yield (
             f"A learned reader (`{stated['model']}`) hears each narrative too, without its denials. From log odds of "
-            f"{stated['above']} on that the story is unfit, somebody must read it (`{SECOND_OPINION}`). It can do "
-            "nothing else: [what it adds](second-opinion.md)."
+            f"{stated['above']} on that the story is unfit, somebody must read it (`{SECOND_OPINION}`): "
+            "[what it adds](second-opinion.md)."
         )
+
+
+def _ambiguous(protocol: Protocol) -> Iterable[str]:
+    if "ambiguous" not in protocol.document:
+        return
+    stated = protocol.document[SECOND_OPINION]
+    unless_calm = ", ".join(f"`{rule.id}`" for rule in protocol.rules.values() if rule.unless_calm)
+    yield "## Ambiguous words"
+    yield (
+        "A danger is told in these words, and an ordinary quarrel just as well. Where a call's first account tells of a "
+        "hazard in nothing but these, and of none plainly, a learned reader hears the word's own sentence, its denials "
+        f"left out. Above log odds of {stated['above']} that it is unfit the hazard counts; up to "
+        f"{stated['above_ambiguous']} the word is only shown; between these a person reads it. Labels, answers, linked "
+        "calls and all that is told later are meant as they say. The same holds for what these rules find in everyday "
+        f"words, but that it is never worse than for a person: {unless_calm}. "
+        "[Why, and what bounds it](decisions/0004-ambiguous-words.md)."
+    )
+    for tag, name in _LANGUAGES:
+        phrases = " · ".join(entry.replace("|", ", ") for entry in protocol.document["ambiguous"][tag])
+        yield f"**{name}:** {phrases}"
 
 
 def _questions(protocol: Protocol) -> Iterable[str]:

@@ -21,6 +21,8 @@ from services.intake.domain.triage.reader import read
 
 UNSEEN: Final = Path(__file__).parent / "unseen"
 _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
+_ABOVE_AMBIGUOUS: Final = (-6.0, -4.0, -3.0, -2.0, -1.0, 0.0)
+_NEVER: Final = 1e6
 _BINS: Final = (-4.0, -2.0, 0.0, 2.0, 4.0)
 
 
@@ -46,20 +48,41 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
         f"{len(cases)} labelled calls of `tests/opinion/unseen` that neither the rules nor the opinion have learned from."
     )
     yield ""
-    yield "| asked above | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
-    yield "|---|---|---|---|"
-    never = replace(protocol, second_opinion=None)
-    yield _row("never: the rules alone", never, cases)
-    for above in sorted({*_ABOVE, float(stated["above"])}, reverse=True):
-        opinion = asked._replace(above=asked.opinion.score_of(above))
-        name = f"**{above}**" if above == stated["above"] else str(above)
-        yield _row(name, replace(protocol, second_opinion=opinion), cases)
+    yield f"By `above`, `above_ambiguous` as it stands ({stated['above_ambiguous']}):"
+    yield ""
+    yield from _table("asked above", "above", _ABOVE, protocol, cases)
+    yield ""
+    yield (
+        f"By `above_ambiguous`, `above` as it stands ({stated['above']}): up to which log odds of their sentence "
+        "ambiguous words are only shown ([decision 4](decisions/0004-ambiguous-words.md))."
+    )
+    yield ""
+    yield from _table("only shown up to", "above_ambiguous", _ABOVE_AMBIGUOUS, protocol, cases)
     yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
     yield "| log odds | calls | not fit |"
     yield "|---|---|---|---|"
     yield from _calibration(protocol, cases)
+
+
+def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
+    """Yield a table of what is found safe when `key` of the section has each of `values`; first without all of it."""
+    asked, stated = protocol.second_opinion, protocol.document[SECOND_OPINION]
+    assert asked is not None
+    yield f"| {what} | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
+    yield "|---|---|---|---|"
+    each = asked._replace(above_ambiguous=asked.opinion.score_of(-_NEVER))
+    if key == "above":
+        alone = each._replace(above=asked.opinion.score_of(_NEVER))
+        yield _row("the rules alone, each word in full", replace(protocol, second_opinion=alone), cases)
+    else:
+        yield _row("never: each word in full", replace(protocol, second_opinion=each), cases)
+    for value in sorted({*values, float(stated[key])}, reverse=True):
+        score = asked.opinion.score_of(value)
+        opinion = asked._replace(above=score) if key == "above" else asked._replace(above_ambiguous=score)
+        name = f"**{value}**" if value == stated[key] else str(value)
+        yield _row(name, replace(protocol, second_opinion=opinion), cases)
 
 
 def _row(name: str, protocol: Protocol, cases: Sequence[Case]) -> str:

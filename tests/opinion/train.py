@@ -35,7 +35,7 @@ _TRAITS: Final = 48
 _PATTERNS: Final = 64
 _WIDTH: Final = 5
 _LONGEST: Final = 112
-_EPOCHS: Final = 12
+_EPOCHS: Final = 20
 _BATCH: Final = 64
 _FORGOTTEN: Final = 0.25
 _UNUSED: Final = 0.4
@@ -80,8 +80,14 @@ def lesson_of(record: dict[str, Any]) -> Lesson | None:
 
 
 def _is_safe_by_its_words(narrative: str) -> bool:
-    """Tell whether the rules find a call with these words safe: what speaks against it lies in answers or codes."""
-    rules_alone = replace(PROTOCOL, second_opinion=None)
+    """Tell whether the rules find a call with these words safe: what speaks against it lies in answers or codes.
+
+    Whoever tells of a danger in ambiguous words tells of a danger here.
+    """
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    never, always = asked.opinion.score_of(1e6), asked.opinion.score_of(-1e6)
+    rules_alone = replace(PROTOCOL, second_opinion=asked._replace(above=never, above_ambiguous=always))
     return decide(evidence(said(narrative)), rules_alone, PlanRules()).verdict is Verdict.SAFE
 
 

@@ -8,7 +8,8 @@ and `location_unknown`.
 Within one text the order is by whole sentences: what is told before or after takes no reason away, but for those that
 say what nobody has told yet (too few words, no dispute, nobody known), and "No." after the question that it answers. A
 word put into a sentence may change what the sentence says, and is another sentence. The second opinion is about the
-story of a text as a whole: no denial takes it back, what is told in another text does not (test_triage_opinion.py).
+story of a text as a whole: no denial takes it back, what is told in another text does not (test_triage_opinion.py). An
+ambiguous word means what its own sentence says (test_triage_ambiguous.py).
 """
 
 import csv

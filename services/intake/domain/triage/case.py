@@ -4,8 +4,8 @@ Evidence is a union (policy, step 0): whatever any statement asserts counts, and
 Of a linked call only what speaks against sending civilians is taken over.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from services.intake.domain.triage.model import (
@@ -21,6 +21,7 @@ from services.intake.domain.triage.model import (
 )
 from services.intake.domain.triage.opinion import sentence_around
 from services.intake.domain.triage.protocol import (
+    AMBIGUOUS_SHOWN,
     SECOND_OPINION,
     CodeEntry,
     CodeVerdict,
@@ -29,7 +30,7 @@ from services.intake.domain.triage.protocol import (
     Rule,
     normal_code,
 )
-from services.intake.domain.triage.reader import People, Reading, Words, read
+from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
 from services.intake.domain.triage.text import foreign_share
 
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
@@ -186,8 +187,11 @@ class _StatementReader:
                 yield name, reading
 
     def _take_over(self, name: str, text: str, reading: Reading) -> None:
+        ambiguous = self._ambiguous(name, reading)
         for finding in reading.findings:
-            self._speak(finding.rule, name, finding.words)
+            if finding not in ambiguous:
+                self._speak(finding.rule, name, finding.words)
+        self._doubt(ambiguous)
         self.case.signals |= reading.signals
         for age, words in reading.caller_ages:
             if age < self.protocol.limits.adult_age:
@@ -196,7 +200,7 @@ class _StatementReader:
             self._speak("language_unsupported", name)
         if name == "narrative":
             self._check_understood(reading)
-            self._ask_second_opinion(text, reading)
+            self._ask_second_opinion(text, reading, ambiguous)
         if not self.statement.linked:
             self.case.own_signals |= reading.signals
             if name != "answers":
@@ -217,19 +221,46 @@ class _StatementReader:
             for words in reading.unexplained_harmless:
                 self._speak("unexplained_shown", "narrative", words)
 
-    def _ask_second_opinion(self, text: str, reading: Reading) -> None:
+    def _ambiguous(self, name: str, reading: Reading) -> tuple[Finding, ...]:
+        """Return what is told in ambiguous words, unless a hazard is told plainly.
+
+        Only a call's first account may be told in such words: what is told later, or in a label, is meant as it is said.
+        """
+        is_account = name == "narrative" and not self.told and not self.statement.linked
+        if not is_account or any(self._is_hazard(found) and not found.ambiguous_in for found in reading.findings):
+            return ()
+        return tuple(found for found in reading.findings if found.ambiguous_in)
+
+    def _is_hazard(self, found: Finding) -> bool:
+        return self.protocol.rules[found.rule].effect is Effect.UNSAFE
+
+    def _ask_second_opinion(self, text: str, reading: Reading, ambiguous: tuple[Finding, ...]) -> None:
         """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted.
 
         Where a rule has found a hazard in the text nobody needs to be asked: that stands for good.
         """
         asked = self.protocol.second_opinion
-        disqualified = any(self.protocol.rules[found.rule].effect is Effect.UNSAFE for found in reading.findings)
+        disqualified = any(self._is_hazard(found) and found not in ambiguous for found in reading.findings)
         if asked is None or disqualified or not reading.story:
             return
         score, loudest = asked.opinion.listen(reading.story)
         if score > asked.above:
             start, end = sentence_around(reading.story, loudest)
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
+
+    def _doubt(self, ambiguous: Iterable[Finding]) -> None:
+        """Add the hazards told in ambiguous words, each by how its sentence sounds.
+
+        Where it sounds unfit the hazard counts, where it sounds calm it is only shown, and a person reads the others.
+        """
+        asked = self.protocol.second_opinion
+        for found in ambiguous:
+            reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
+            milder = AMBIGUOUS_SHOWN if asked is None else asked.meant(found.ambiguous_in)
+            if milder is not None:
+                why = self.protocol.rules[milder]
+                reason = replace(reason, effect=why.effect, explanation=why.explanation)
+            self.case.reasons.append(reason)
 
     def _is_garbled(self, reading: Reading) -> bool:
         first_words = not self.told and not self.statement.linked
@@ -282,9 +313,11 @@ class _StatementReader:
     def _check_matter(self) -> None:
         """The call's first words must tell of a dispute, or of a harm that somebody known has done."""
         case = self.case
-        if not case.conflict_known:
+        related = bool(case.relationships & _KNOWN_TO_EACH_OTHER)
+        disturbance = any(entry.verdict is CodeVerdict.ALLOWED for entry in case.codes)
+        if not case.conflict_known and not (related and disturbance):
             self._speak("no_conflict_found", "narrative")
-        somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
+        somebody_known = related or "known_person" in case.own_signals
         if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:
             self._speak("no_known_person", "narrative")
 

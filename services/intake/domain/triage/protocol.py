@@ -3,7 +3,7 @@
 A protocol is data (`protocols/*.yaml`); `protocol_parse.py` reads it strictly. Nothing here decides anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from services.intake.domain.triage.lexicon import Lexicon
 from services.intake.domain.triage.model import Effect, Fact, RecommendedResponse
 from services.intake.domain.triage.opinion import Opinion
+from services.intake.domain.triage.text import Token
 
 
 class ProtocolInvalid(ValueError):
@@ -43,6 +44,8 @@ class Rule:
     """Its phrases say what is meant: what they cover speaks for no other rule ("water gun" is no gun)."""
     yields: bool = False
     """Its phrases say nothing when a denial or a figure of speech covers their last word."""
+    unless_calm: bool = False
+    """Its phrases tell how a deed is built: told in everyday words, the sentence says what is meant."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
 
@@ -99,6 +102,7 @@ class Role(StrEnum):
     FIGURE = "figure"  # a figure of speech: hides what it covers
     ELSEWHERE = "elsewhere"  # what strangers to the matter did or suffered, as said in the same sentence: hides it too
     ORDINARY = "ordinary"  # what disputes are told with: explains its sentence
+    AMBIGUOUS = "ambiguous"  # words that a danger is told in, and an ordinary quarrel as well: the story around decides
     MUST_EXPLAIN = "must_explain"  # holding, fetching, hiding, announcing: its sentence needs an explanation
     DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it
     DENIAL_ITEM = "denial_item"  # "weapons", under a head
@@ -176,6 +180,15 @@ class SecondOpinion(NamedTuple):
     opinion: Opinion
     above: int
     """What is told and scores higher is for a person to read."""
+    above_ambiguous: int
+    """Up to this score what a sentence tells in ambiguous words is only shown."""
+
+    def meant(self, sentence: Sequence[Token]) -> str | None:
+        """Return the rule that says what an ambiguous word of `sentence` is worth, or None: it counts in full."""
+        score = self.opinion.listen(sentence).score
+        if score > self.above:
+            return None
+        return AMBIGUOUS if score > self.above_ambiguous else AMBIGUOUS_SHOWN
 
 
 class Question(NamedTuple):
@@ -223,6 +236,9 @@ SYSTEM_RULES: Final = (
 """Rules whose occasion is stated in `decide.py` and whose words and effect stand in the protocol."""
 SECOND_OPINION: Final = "second_opinion"
 """Another such rule, of protocols that ask one."""
+AMBIGUOUS: Final = "ambiguous_word"
+AMBIGUOUS_SHOWN: Final = "ambiguous_shown"
+"""Two more, of protocols that list ambiguous words."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,6 +10,8 @@ from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
 from services.intake.domain.triage.opinion import OpinionInvalid, opinion
 from services.intake.domain.triage.protocol import (
+    AMBIGUOUS,
+    AMBIGUOUS_SHOWN,
     IN_ONE_BREATH,
     SECOND_OPINION,
     SIGNALS,
@@ -36,6 +38,7 @@ _LISTS: Final = MappingProxyType(
         "figures": Role.FIGURE,
         "elsewhere": Role.ELSEWHERE,
         "ordinary": Role.ORDINARY,
+        "ambiguous": Role.AMBIGUOUS,
         "must_explain": Role.MUST_EXPLAIN,
         "vocabulary": Role.VOCABULARY,
         "people": Role.PEOPLE,
@@ -52,7 +55,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
         "caller_age", "group_places", "vocabulary", "questions",
-        optional=("everyday", "elsewhere", "behind_commas", SECOND_OPINION),
+        optional=("everyday", "elsewhere", "behind_commas", "ambiguous", SECOND_OPINION),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -77,7 +80,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         combinations=_combinations(top["combinations"], rules, signals | {f"answer:{a.rule.id}" for a in answers}),
         questions=MappingProxyType(_questions(top["questions"])),
         limits=_limits(top["limits"]),
-        second_opinion=_second_opinion(top[SECOND_OPINION], rules) if SECOND_OPINION in top else None,
+        second_opinion=_second_opinion(top, rules),
         group_places=frozenset(place.lower() for place in top["group_places"].texts()),
         joins=_words(top["denials"], "joins"),
         disjoins=_words(top["denials"], "disjoins"),
@@ -171,7 +174,7 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", "unless_calm", *_LANGUAGES),
         "system_rules": (),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -216,6 +219,7 @@ def _rule(fields: Mapping[str, Key]) -> Rule:
         fact=read("fact", Key.fact, None),
         hides=read("hides", Key.flag, otherwise=False),
         yields=read("yields", Key.flag, otherwise=False),
+        unless_calm=read("unless_calm", Key.flag, otherwise=False),
         call_type_only=read("call_type_only", Key.flag, otherwise=False),
     )
 
@@ -339,15 +343,26 @@ def _limits(key: Key) -> Limits:
     )
 
 
-def _second_opinion(key: Key, rules: Mapping[str, Rule]) -> SecondOpinion:
-    fields = key.fields("model", "sha256", "above")
-    if SECOND_OPINION not in rules:
-        raise key.fault(f"needs the rule {SECOND_OPINION!r} among the system rules")
+def _second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondOpinion | None:
+    """Return who is asked, if anybody. Ambiguous words need somebody to ask: without, they would never count."""
+    has_ambiguous = "ambiguous" in top or any(rule.unless_calm for rule in rules.values())
+    if SECOND_OPINION not in top:
+        if has_ambiguous:
+            section = top["ambiguous" if "ambiguous" in top else "rules"]
+            raise section.fault(f"what counts unless it sounds calm needs the section {SECOND_OPINION!r}")
+        return None
+    key = top[SECOND_OPINION]
+    fields = key.fields("model", "sha256", "above", *(("above_ambiguous",) if has_ambiguous else ()))
+    for rule in (SECOND_OPINION, *((AMBIGUOUS, AMBIGUOUS_SHOWN) if has_ambiguous else ())):
+        if rule not in rules:
+            raise key.fault(f"needs the rule {rule!r} among the system rules")
     try:
         asked = opinion(fields["model"].text(), fields["sha256"].text())
     except OpinionInvalid as invalid:
         raise key.fault(str(invalid)) from None
-    return SecondOpinion(asked, asked.score_of(fields["above"].number(-100, 100)))
+    above = fields["above"].number(-100, 100)
+    above_ambiguous = fields["above_ambiguous"].number(-100, above) if has_ambiguous else above
+    return SecondOpinion(asked, asked.score_of(above), asked.score_of(above_ambiguous))
 
 
 def _questions(key: Key) -> dict[str, Question]:

@@ -19,6 +19,12 @@ from services.intake.domain.triage.walk import Match
 
 _STOPS: Final = frozenset(".,;:!?…)]}")
 _SHORTEST_SAID: Final = 2
+_AROUND: Final = 10
+"""So many words before and behind an ambiguous one tell what it means."""
+_MOST_AMBIGUOUS: Final = 16
+"""Whoever tells so much that may be a danger means it: more of it is not ambiguous."""
+_FEWEST_AROUND: Final = 6
+"""Told in fewer words than that, it is meant as it says: "they are fighting"."""
 _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)?")
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _PER_WORD: Final = 1000
@@ -42,6 +48,8 @@ class Finding(NamedTuple):
 
     rule: str
     words: Words
+    ambiguous_in: tuple[Token, ...] = ()
+    """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
 
 
 class People(NamedTuple):
@@ -102,6 +110,8 @@ class _Reader:
         if said_for_others:
             self.hidden = _Hidden([*taken_back, *said_for_others], words)
         self.denied = _Hidden(denied, words)
+        self.ambiguous = _Hidden(self.found.spans(Role.AMBIGUOUS), words)
+        self.ambiguous_left = _MOST_AMBIGUOUS
         self.asserted = [
             (match, rule)
             for match, rule in speaking
@@ -137,14 +147,37 @@ class _Reader:
         return match._replace(first=first, last=last) if first <= last else match
 
     def _distinct(self) -> Iterator[Finding]:
-        """Yield each rule once for each different wording: the first time that it stands."""
-        seen: set[tuple[str, tuple[str, ...]]] = set()
+        """Yield each rule once for each different wording, an ambiguous one once for each thing told around it."""
+        seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
         for rule, span in self._findings():
-            key = (rule, words[span.first : span.last + 1])
+            around = self._ambiguous_in(rule, span)
+            key = (rule, words[span.first : span.last + 1], tuple(token.word for token in around))
             if key not in seen:
                 seen.add(key)
-                yield Finding(rule, self.quote(*span))
+                yield Finding(rule, self.quote(*span), around)
+
+    def _ambiguous_in(self, rule: str, span: Span) -> tuple[Token, ...]:
+        """Return what is told around `span` in its sentence, if it is ambiguous and that is enough to tell what it means.
+
+        No other sentence, and nothing far away, changes it.
+        """
+        if self.ambiguous_left == 0 or not self._is_ambiguous(rule, span):
+            return ()
+        self.ambiguous_left -= 1
+        first, last = span
+        while first > max(0, span.first - _AROUND) and self.tokens[first].before is not Break.HARD:
+            first -= 1
+        while last < min(len(self.tokens) - 1, span.last + _AROUND) and self.tokens[last + 1].before is not Break.HARD:
+            last += 1
+        told = tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
+        return told if len(told) >= _FEWEST_AROUND else ()
+
+    def _is_ambiguous(self, rule: str, span: Span) -> bool:
+        if not self.protocol.rules[rule].unless_calm:
+            return self.ambiguous.covers(span)
+        words = (token.word for token in self.tokens[span.first : span.last + 1])
+        return all(_is_number(word) or self.protocol.lexicon.knows(word) for word in words)
 
     def _findings(self) -> Iterator[tuple[str, Span]]:
         yield from ((rule.id, Span(match.first, match.last)) for match, rule in self.asserted)
@@ -284,7 +317,7 @@ class _Hidden:
         self._furthest = list(accumulate(begun, max))
         """By word, how far the stretches reach that have begun there or before."""
 
-    def covers(self, match: Match) -> bool:
+    def covers(self, match: Match | Span) -> bool:
         return self._furthest[match.first] >= match.last
 
     def covers_word(self, at: int) -> bool:

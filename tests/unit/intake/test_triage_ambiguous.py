@@ -1,0 +1,204 @@
+"""Ambiguous words: what a danger is told in and an ordinary quarrel as well counts by how its sentence sounds."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.intake.domain.plan import PlanRules
+from services.intake.domain.triage.decide import clearance_of, decide
+from services.intake.domain.triage.model import Decision, Effect, Statement, Verdict
+from services.intake.domain.triage.protocol import AMBIGUOUS, AMBIGUOUS_SHOWN, SECOND_OPINION, ProtocolInvalid
+from services.intake.domain.triage.protocol_parse import parse_protocol
+from services.intake.domain.triage.reader import read
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
+
+MENU = "The cook shot the whole menu in the wrong light and the owner wants new pictures."
+CALM = [
+    (MENU, "weapon", "shot"),
+    (
+        "El grupo explota las bocinas todos los domingos y la vecina pide que paren a las diez.",
+        "fire_hazard",
+        "explota",
+    ),
+    ("Two collectors argue about the price of a comic with blood on its cover.", "injury", "blood"),
+]
+MEANT = [
+    "The cook shot at the whole family in the wrong house and the owner wants new locks.",
+    "Over by the vending machines the brothers fight on the floor and one of them is under the other.",
+    "Salió con el hacha al hombro y le dijo que ahora sí se iban a arreglar.",
+]
+
+
+def under(narrative: str, *, above: float, above_ambiguous: float) -> Decision:
+    """Return the decision when the second opinion speaks from these log odds on."""
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    score_of = asked.opinion.score_of
+    moved = asked._replace(above=score_of(above), above_ambiguous=score_of(above_ambiguous))
+    return decide(evidence(said(narrative)), replace(PROTOCOL, second_opinion=moved), PlanRules())
+
+
+@pytest.mark.parametrize(("told", "rule", "word"), CALM)
+def test_told_calmly_it_is_shown_and_decides_nothing(told: str, rule: str, word: str) -> None:
+    decision = decided(said(f"{QUARREL} {told} {RECITAL}"))
+    assert decision.verdict is Verdict.SAFE
+    shown = [reason for reason in decision.reasons if reason.rule == rule]
+    assert [(reason.effect, reason.quote) for reason in shown] == [(Effect.NOTE, word)]
+    assert shown[0].explanation == PROTOCOL.rules[AMBIGUOUS_SHOWN].explanation
+
+
+@pytest.mark.parametrize("told", MEANT)
+def test_told_as_a_danger_it_is_one(told: str) -> None:
+    assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
+
+
+def test_in_between_a_person_reads_it_and_may_clear_it() -> None:
+    decision = under(f"{QUARREL} {MENU}", above=1e6, above_ambiguous=-1e6)
+    assert decision.verdict is Verdict.REVIEW
+    (word,) = (reason for reason in decision.reasons if reason.rule == "weapon")
+    assert (word.effect, word.reason, word.quote) == (Effect.REVIEW, "weapon", "shot")
+    assert word.explanation == PROTOCOL.rules[AMBIGUOUS].explanation
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    unsure = replace(PROTOCOL, second_opinion=asked._replace(above=10**15, above_ambiguous=-(10**15)))
+    call = evidence(said(f"{QUARREL} {MENU}"))
+    assert decide(call, unsure, PlanRules(), [clearance_of(decision, "reviewer")]).verdict is Verdict.SAFE
+
+
+def test_where_the_sentence_sounds_unfit_the_rule_counts_in_full() -> None:
+    decision = under(f"{QUARREL} {MENU}", above=-1e6, above_ambiguous=-1e6)
+    assert decision.verdict is Verdict.UNSAFE
+    assert "weapon" in rules(decision, Effect.UNSAFE)
+
+
+def test_one_hazard_told_plainly_and_all_of_them_count() -> None:
+    decision = decided(said(f"{QUARREL} {MENU} He has a knife."))
+    assert {reason.quote for reason in decision.reasons if reason.effect is Effect.UNSAFE} == {"shot", "knife"}
+
+
+def test_what_is_told_later_or_in_a_label_or_in_few_words_is_meant_as_it_says() -> None:
+    assert decided(said(), Statement("update:1", MENU)).verdict is Verdict.UNSAFE
+    assert decided(said(), Statement("linked:1", MENU, linked=True)).verdict is Verdict.UNSAFE
+    assert decided(said(call_type_text=MENU)).verdict is Verdict.UNSAFE
+    assert decided(said(f"{QUARREL} He shot the menu.")).verdict is Verdict.UNSAFE
+
+
+def test_an_account_may_come_later_than_the_call() -> None:
+    assert decided(said(""), Statement("update:1", f"{QUARREL} {MENU}")).verdict is Verdict.SAFE
+
+
+def test_what_its_sentence_denies_does_not_speak() -> None:
+    told = "The cook shot the whole menu, no weapons, in the wrong light and the owner wants new pictures."
+    (shot,) = (found for found in read(told, PROTOCOL).findings if found.words.quote == "shot")
+    assert "light" in [token.word for token in shot.ambiguous_in]
+    assert "weapons" not in [token.word for token in shot.ambiguous_in]
+
+
+@pytest.mark.parametrize(
+    "more", ["The owner cooks well.", "He came out with an axe over his shoulder.", "Ok.", "Music, flowers, calm."]
+)
+def test_no_other_sentence_says_what_a_word_means(more: str) -> None:
+    alone = {found.ambiguous_in for found in read(MENU, PROTOCOL).findings}
+    for told in (f"{MENU} {more}", f"{more} {MENU}", f"{MENU}\n{more} No weapons."):
+        words = [
+            tuple(token.word for token in found.ambiguous_in)
+            for found in read(told, PROTOCOL).findings
+            if found.words.quote == "shot"
+        ]
+        assert words == [tuple(token.word for token in around) for around in alone]
+
+
+def test_the_same_word_is_heard_wherever_it_stands() -> None:
+    meant = "The younger one was shot on the corner by the taco stand and lies there."
+    assert decided(said(f"{QUARREL} {MENU} {meant} {RECITAL}")).verdict is not Verdict.SAFE
+    found = read(f"{MENU} {meant}", PROTOCOL).findings
+    assert len([one for one in found if one.words.quote == "shot"]) == 2
+
+
+def test_so_many_of_them_are_no_calm_account() -> None:
+    words = "abcdefghijklmnopq"
+    told = " ".join(MENU.replace("cook", f"cook {letter}") for letter in words)
+    assert decided(said(f"{QUARREL} {told}")).verdict is Verdict.UNSAFE
+    few = " ".join(MENU.replace("cook", f"cook {letter}") for letter in words[:3])
+    assert decided(said(f"{QUARREL} {few}")).verdict is Verdict.SAFE
+
+
+def test_an_everyday_deed_told_calmly_is_shown_and_a_strange_one_is_for_a_person() -> None:
+    calm = decided(said(f"{QUARREL} The curtains are long and the tailor did shorten them by a bit before the party."))
+    assert calm.verdict is Verdict.SAFE
+    assert "strange_act" in rules(calm, Effect.NOTE)
+    strange = decided(
+        said(f"{QUARREL} The curtains are long and the tailor did blorten them by a bit before the party.")
+    )
+    assert strange.verdict is Verdict.REVIEW
+    assert "strange_act" in rules(strange, Effect.REVIEW)
+
+
+def test_every_ambiguous_word_is_one_of_a_hazard() -> None:
+    """A word that no rule names has no business there."""
+    listed = [entry for language in ("en", "es") for entry in PROTOCOL.document["ambiguous"][language]]
+    words = {word for entry in listed if " " not in entry for word in entry.split("|")}
+    assert len(words) > 100
+    for word in words:
+        hazards = [f.rule for f in read(word, PROTOCOL).findings if PROTOCOL.rules[f.rule].effect is Effect.UNSAFE]
+        assert hazards, word
+
+
+def test_words_of_weapons_and_of_despair_are_never_ambiguous() -> None:
+    for word in (
+        "gun",
+        "knife",
+        "pistol",
+        "pistola",
+        "cuchillo",
+        "machete",
+        "rifle",
+        "suicide",
+        "suicida",
+        "overdose",
+        "rape",
+    ):
+        told = f"RP says the roommate talks about the {word} in the shower and sings every morning."
+        assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE, word
+
+
+def with_changes(section: dict[str, Any] | None = None, *, without: str | None = None) -> dict[str, Any]:
+    """Return the document of the protocol with another section `second_opinion`, or without it or one system rule."""
+    document = dict(PROTOCOL.document)
+    if section is None:
+        del document[SECOND_OPINION]
+    else:
+        stated = {**document[SECOND_OPINION], **section}
+        document[SECOND_OPINION] = {key: value for key, value in stated.items() if value is not None}
+    document["system_rules"] = [stated for stated in document["system_rules"] if stated["id"] != without]
+    return document
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        (with_changes(), "ambiguous: what counts unless it sounds calm needs the section 'second_opinion'"),
+        (with_changes({"above_ambiguous": None}), "second_opinion.above_ambiguous: is missing"),
+        (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 1\."),
+        (with_changes({}, without=AMBIGUOUS), "second_opinion: needs the rule 'ambiguous_word'"),
+        (with_changes({}, without=AMBIGUOUS_SHOWN), "second_opinion: needs the rule 'ambiguous_shown'"),
+    ],
+)
+def test_a_protocol_cannot_list_them_and_ask_nobody(document: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ProtocolInvalid, match=fault):
+        parse_protocol(document)
+
+
+def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it() -> None:
+    document = with_changes()
+    del document["ambiguous"]
+    with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
+        parse_protocol(document)
+
+
+def test_without_the_list_every_word_counts_in_full() -> None:
+    document = with_changes({})
+    del document["ambiguous"]
+    strict = parse_protocol(document)
+    assert decide(evidence(said(f"{QUARREL} {MENU}")), strict, PlanRules()).verdict is Verdict.UNSAFE
