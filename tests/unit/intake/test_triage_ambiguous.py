@@ -80,6 +80,7 @@ def test_one_hazard_told_plainly_and_all_of_them_count() -> None:
 def test_what_is_told_later_or_in_a_label_or_in_few_words_is_meant_as_it_says() -> None:
     assert decided(said(), Statement("update:1", MENU)).verdict is Verdict.UNSAFE
     assert decided(said(), Statement("linked:1", MENU, linked=True)).verdict is Verdict.UNSAFE
+    assert decided(Statement("linked:1", MENU, linked=True), said()).verdict is Verdict.UNSAFE
     assert decided(said(call_type_text=MENU)).verdict is Verdict.UNSAFE
     assert decided(said(f"{QUARREL} He shot the menu.")).verdict is Verdict.UNSAFE
 
@@ -90,23 +91,28 @@ def test_an_account_may_come_later_than_the_call() -> None:
 
 def test_what_its_sentence_denies_does_not_speak() -> None:
     told = "The cook shot the whole menu, no weapons, in the wrong light and the owner wants new pictures."
-    (shot,) = (found for found in read(told, PROTOCOL).findings if found.words.quote == "shot")
-    assert "light" in [token.word for token in shot.ambiguous_in]
-    assert "weapons" not in [token.word for token in shot.ambiguous_in]
+    assert "light" in around_shot(told)
+    assert "weapons" not in around_shot(told)
 
 
 @pytest.mark.parametrize(
     "more", ["The owner cooks well.", "He came out with an axe over his shoulder.", "Ok.", "Music, flowers, calm."]
 )
 def test_no_other_sentence_says_what_a_word_means(more: str) -> None:
-    alone = {found.ambiguous_in for found in read(MENU, PROTOCOL).findings}
-    for told in (f"{MENU} {more}", f"{more} {MENU}", f"{MENU}\n{more} No weapons."):
-        words = [
-            tuple(token.word for token in found.ambiguous_in)
-            for found in read(told, PROTOCOL).findings
-            if found.words.quote == "shot"
-        ]
-        assert words == [tuple(token.word for token in around) for around in alone]
+    short = "The cook shot the menu badly."
+    for told in (f"{short} {more}", f"{more} {short}", f"{short}\n{more} No weapons."):
+        assert around_shot(told) == ["the", "cook", "shot", "the", "menu", "badly"]
+
+
+def test_nor_does_what_stands_far_away_in_its_own() -> None:
+    near = "in that room the young cook from the fourth floor shot the menu in the wrong light and then the owner"
+    for before, behind in (("", ""), ("calm and polite as ever", ""), ("", "laughed and sang and danced")):
+        assert " ".join(around_shot(f"{before} today {near} {behind}")) == near
+
+
+def around_shot(told: str) -> list[str]:
+    (shot,) = (found for found in read(told, PROTOCOL).findings if found.words.quote == "shot")
+    return [token.word for token in shot.ambiguous_in]
 
 
 def test_the_same_word_is_heard_wherever_it_stands() -> None:
