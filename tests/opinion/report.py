@@ -45,7 +45,9 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield f"Protocol {protocol.version}, opinion `{stated['model']}` (SHA-256 `{stated['sha256']}`), asked above {stated['above']}."
     yield (
-        f"{len(cases)} labelled calls of `tests/opinion/unseen` that neither the rules nor the opinion have learned from."
+        f"{len(cases)} labelled calls of `tests/opinion/unseen` that neither the rules nor the opinion have learned from. "
+        "A call that is found safe and should not be is read, mended, and moved to the cases: it is not among these any "
+        "more, so that the second and third column flatter ([decision 4](decisions/0004-ambiguous-words.md) counts them)."
     )
     yield ""
     yield f"By `above`, `above_ambiguous` as it stands ({stated['above_ambiguous']}):"

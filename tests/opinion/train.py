@@ -37,8 +37,8 @@ _WIDTH: Final = 5
 _LONGEST: Final = 112
 _EPOCHS: Final = 20
 _BATCH: Final = 64
-_FORGOTTEN: Final = 0.25
-_UNUSED: Final = 0.4
+_FORGOTTEN: Final = 0.2
+_UNUSED: Final = 0.3
 _SHORTEST_PART: Final = 3
 _SPANISH: Final = frozenset(
     {"el", "la", "los", "las", "que", "de", "con", "por", "una", "un", "del", "se", "le", "y", "en", "su", "lo", "al"}

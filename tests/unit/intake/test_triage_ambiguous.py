@@ -21,7 +21,11 @@ CALM = [
         "fire_hazard",
         "explota",
     ),
-    ("Two collectors argue about the price of a comic with blood on its cover.", "injury", "blood"),
+    (
+        "The choir attacks the high note too early says the organist and they argue about tempo.",
+        "violence_now",
+        "attacks",
+    ),
 ]
 MEANT = [
     "The cook shot at the whole family in the wrong house and the owner wants new locks.",
@@ -124,9 +128,9 @@ def test_the_same_word_is_heard_wherever_it_stands() -> None:
 
 def test_so_many_of_them_are_no_calm_account() -> None:
     words = "abcdefghijklmnopq"
-    told = " ".join(MENU.replace("cook", f"cook {letter}") for letter in words)
+    told = " ".join(MENU.replace("wrong light", f"wrong {letter} light") for letter in words)
     assert decided(said(f"{QUARREL} {told}")).verdict is Verdict.UNSAFE
-    few = " ".join(MENU.replace("cook", f"cook {letter}") for letter in words[:3])
+    few = " ".join(MENU.replace("wrong light", f"wrong {letter} light") for letter in words[:3])
     assert decided(said(f"{QUARREL} {few}")).verdict is Verdict.SAFE
 
 
@@ -186,7 +190,7 @@ def with_changes(section: dict[str, Any] | None = None, *, without: str | None =
     [
         (with_changes(), "ambiguous: what counts unless it sounds calm needs the section 'second_opinion'"),
         (with_changes({"above_ambiguous": None}), "second_opinion.above_ambiguous: is missing"),
-        (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 1\."),
+        (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 0\."),
         (with_changes({}, without=AMBIGUOUS), "second_opinion: needs the rule 'ambiguous_word'"),
         (with_changes({}, without=AMBIGUOUS_SHOWN), "second_opinion: needs the rule 'ambiguous_shown'"),
     ],
