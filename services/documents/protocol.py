@@ -45,10 +45,8 @@ def newest() -> Protocol:
 def page() -> str:
     """Return the page."""
     protocol = newest()
-    blocks = [
-        *(_head(protocol), *_rules(protocol), *_ambiguous(protocol)),
-        *(*_answers(protocol), *_codes(protocol), *_limits(protocol)),
-    ]
+    parts = (_rules, _ambiguous, _answers, _codes, _limits)
+    blocks = [_head(protocol), *(block for part in parts for block in part(protocol))]
     return whole_page(
         "The triage protocol", "`services/intake/domain/triage/protocols/`", *blocks, *_questions(protocol), _PRINCIPLES
     )
@@ -200,7 +198,7 @@ def _ambiguous(protocol: Protocol) -> Iterable[str]:
         "[Why, and what bounds it](decisions/0004-ambiguous-words.md)."
     )
     for tag, name in _LANGUAGES:
-        phrases = " · ".join(entry.replace("|", ", ") for entry in protocol.document["ambiguous"][tag])
+        phrases = " · ".join(entry.replace("|", ", ") for entry in protocol.document["ambiguous"].get(tag, ()))
         yield f"**{name}:** {phrases}"
 
 

@@ -77,9 +77,9 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     each = asked._replace(above_ambiguous=asked.opinion.score_of(-_NEVER))
     if key == "above":
         alone = each._replace(above=asked.opinion.score_of(_NEVER))
-        yield _row("the rules alone, each word in full", replace(protocol, second_opinion=alone), cases)
+        yield _row("the rules alone, each ambiguous word for a person", replace(protocol, second_opinion=alone), cases)
     else:
-        yield _row("never: each word in full", replace(protocol, second_opinion=each), cases)
+        yield _row("never: each for a person", replace(protocol, second_opinion=each), cases)
     for value in sorted({*values, float(stated[key])}, reverse=True):
         score = asked.opinion.score_of(value)
         opinion = asked._replace(above=score) if key == "above" else asked._replace(above_ambiguous=score)

@@ -28,9 +28,9 @@ CALM = [
     ),
 ]
 MEANT = [
-    "The cook shot at the whole family in the wrong house and the owner wants new locks.",
-    "Over by the vending machines the brothers fight on the floor and one of them is under the other.",
-    "Salió con el hacha al hombro y le dijo que ahora sí se iban a arreglar.",
+    "Over by the vending machines the two brothers fight on the floor and one holds the other down.",
+    "Her boyfriend's cousin shot twice out of the kitchen window while the others ran for the stairs.",
+    "El señor explotó un cohete junto a la cara del niño y los papás lo traen corriendo.",
 ]
 
 
@@ -155,33 +155,83 @@ def test_every_ambiguous_word_is_one_of_a_hazard() -> None:
         assert hazards, word
 
 
-def test_words_of_weapons_and_of_despair_are_never_ambiguous() -> None:
-    for word in (
-        "gun",
-        "knife",
-        "pistol",
-        "pistola",
-        "cuchillo",
-        "machete",
-        "rifle",
-        "suicide",
-        "suicida",
-        "overdose",
-        "rape",
-    ):
-        told = f"RP says the roommate talks about the {word} in the shower and sings every morning."
-        assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE, word
+NEVER = (
+    "suicidal_ideation", "suicidal_means", "overdose", "sexual_offense", "aggression", "stalking", "child_risk", "elder_abuse",
+    "dv_words", "restraining_order", "caller_unsafe", "gang", "extortion", "missing_person", "mental_crisis", "weapon_access",
+)  # fmt: skip
 
 
-def with_changes(section: dict[str, Any] | None = None, *, without: str | None = None) -> dict[str, Any]:
-    """Return the document of the protocol with another section `second_opinion`, or without it or one system rule."""
+def test_no_listed_word_is_one_of_despair_of_the_helpless_or_of_fear() -> None:
+    listed = [entry for language in ("en", "es") for entry in PROTOCOL.document["ambiguous"][language]]
+    for word in {word for entry in listed if " " not in entry for word in entry.split("|")}:
+        assert not {found.rule for found in read(word, PROTOCOL).findings} & set(NEVER), word
+
+
+@pytest.mark.parametrize("word", ["gun", "knife", "pistol", "pistola", "cuchillo", "machete", "rifle", "axe", "espada"])
+def test_no_weapon_that_one_holds_is_ambiguous(word: str) -> None:
+    told = f"RP says the roommate talks about the {word} in the shower and sings every morning."
+    assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
+
+
+def test_the_story_is_heard_beside_a_word_that_is_only_shown() -> None:
+    decision = decided(
+        said(f"{QUARREL} He reversed fast at the car behind twice, stopped inches short, laughing. {MENU}")
+    )
+    assert decision.verdict is Verdict.REVIEW
+    assert SECOND_OPINION in rules(decision, Effect.REVIEW)
+    assert "weapon" in rules(decision, Effect.NOTE)
+
+
+def test_a_review_is_no_less_for_an_ambiguous_word() -> None:
+    told = "There is talk of payback at the park, says the coach who wants new nets and a bench."
+    assert "gang_rumor" in rules(decided(said(f"{QUARREL} {told}")), Effect.REVIEW)
+
+
+def test_a_strange_word_in_its_sentence_still_needs_an_explanation() -> None:
+    told = "The cook shot the whole menu in the wrong light and fetched his zorpel from the van."
+    assert decided(said(f"{QUARREL} {told}")).verdict is not Verdict.SAFE
+
+
+def test_a_misspelled_word_is_meant_as_it_says() -> None:
+    told = "RP says the big oven poisonned the mood of the whole team and the owner wants new recipes."
+    assert {found.ambiguous_in for found in read(told, PROTOCOL).findings} == {()}
+    assert decided(said(f"{QUARREL} {told}")).verdict is Verdict.UNSAFE
+
+
+def test_the_question_is_about_the_hazard() -> None:
+    asked = under(f"{QUARREL} {MENU}", above=1e6, above_ambiguous=-1e6).ask_next
+    assert asked is not None
+    assert asked.fact == "weapons"
+
+
+def test_a_plan_that_excludes_the_hazard_returns_the_call_even_where_it_is_only_shown() -> None:
+    plan = PlanRules(excluded_reasons=frozenset({"weapon"}))
+    assert "plan_excludes" in rules(decided(said(f"{QUARREL} {MENU}"), plan=plan), Effect.RETURN)
+
+
+def test_with_nobody_to_ask_every_word_counts() -> None:
+    alone = replace(PROTOCOL, second_opinion=None)
+    assert decide(evidence(said(f"{QUARREL} {MENU}")), alone, PlanRules()).verdict is Verdict.UNSAFE
+
+
+def with_changes(
+    section: dict[str, Any] | None = None, *, without: str | None = None, effects: dict[str, str] | None = None
+) -> dict[str, Any]:
+    """Return the document of the protocol with another section `second_opinion`, or without it or one system rule.
+
+    `effects`: other effects of system rules, by id.
+    """
     document = dict(PROTOCOL.document)
     if section is None:
         del document[SECOND_OPINION]
     else:
         stated = {**document[SECOND_OPINION], **section}
         document[SECOND_OPINION] = {key: value for key, value in stated.items() if value is not None}
-    document["system_rules"] = [stated for stated in document["system_rules"] if stated["id"] != without]
+    document["system_rules"] = [
+        {**stated, "effect": (effects or {}).get(stated["id"], stated["effect"])}
+        for stated in document["system_rules"]
+        if stated["id"] != without
+    ]
     return document
 
 
@@ -190,9 +240,11 @@ def with_changes(section: dict[str, Any] | None = None, *, without: str | None =
     [
         (with_changes(), "ambiguous: what counts unless it sounds calm needs the section 'second_opinion'"),
         (with_changes({"above_ambiguous": None}), "second_opinion.above_ambiguous: is missing"),
-        (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 0\."),
+        (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 0"),
         (with_changes({}, without=AMBIGUOUS), "second_opinion: needs the rule 'ambiguous_word'"),
         (with_changes({}, without=AMBIGUOUS_SHOWN), "second_opinion: needs the rule 'ambiguous_shown'"),
+        (with_changes({}, effects={AMBIGUOUS: "note"}), "'ambiguous_word' .* with the effect review"),
+        (with_changes({}, effects={AMBIGUOUS_SHOWN: "safe"}), "'ambiguous_shown' .* with the effect note"),
     ],
 )
 def test_a_protocol_cannot_list_them_and_ask_nobody(document: dict[str, Any], fault: str) -> None:
@@ -207,8 +259,18 @@ def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it() -> 
         parse_protocol(document)
 
 
-def test_without_the_list_every_word_counts_in_full() -> None:
+def test_only_a_review_may_count_unless_it_sounds_calm() -> None:
     document = with_changes({})
+    document["rules"] = [
+        {**rule, "unless_calm": True} if rule["id"] == "weapon" else rule for rule in document["rules"]
+    ]
+    with pytest.raises(ProtocolInvalid, match="unless_calm: is only for rules with the effect review"):
+        parse_protocol(document)
+
+
+def test_without_the_three_every_word_counts_in_full() -> None:
+    document = with_changes({"above_ambiguous": None})
     del document["ambiguous"]
+    document["rules"] = [{k: v for k, v in rule.items() if k != "unless_calm"} for rule in document["rules"]]
     strict = parse_protocol(document)
     assert decide(evidence(said(f"{QUARREL} {MENU}")), strict, PlanRules()).verdict is Verdict.UNSAFE

@@ -156,25 +156,6 @@ def test_property_needs_somebody_known() -> None:
     assert decision.priority == 3
 
 
-@pytest.mark.parametrize(
-    ("code", "relationship", "is_dispute"),
-    [
-        ("507", "neighbor", True),
-        ("415", "coworker", True),
-        ("507", "stranger", False),
-        ("507", None, False),
-        (None, "neighbor", False),
-        ("WELCK", "neighbor", False),
-    ],
-)
-def test_a_disturbance_between_people_who_know_each_other_is_a_dispute_in_whatever_words(
-    code: str | None, relationship: str | None, is_dispute: bool
-) -> None:
-    answers = {**ALL_DENIED, **({"relationship": relationship} if relationship else {})}
-    told = said("The tortilla mill of the family below runs at three.", call_type_code=code, answers=answers)
-    assert ("no_conflict_found" in rules(decided(told), Effect.REVIEW)) is not is_dispute
-
-
 # --- what cannot be read
 
 

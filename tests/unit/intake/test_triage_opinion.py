@@ -25,7 +25,10 @@ ONLY_SOUNDS_SO = (
     f"{RECITAL}"
 )
 """No rule speaks of it."""
-ALONE = replace(PROTOCOL, second_opinion=None)
+_ASKED = PROTOCOL.second_opinion
+assert _ASKED is not None
+ALONE = replace(PROTOCOL, second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15)))
+"""The rules with an opinion that says nothing of any story; ambiguous words are for a person."""
 
 
 def under_rules_alone(call: Evidence) -> Verdict:
@@ -43,11 +46,16 @@ def test_a_story_that_only_sounds_unfit_is_for_a_person_who_is_shown_the_sentenc
     assert ONLY_SOUNDS_SO[spoke.start : spoke.end] == spoke.quote
 
 
-def test_it_never_makes_a_call_safer() -> None:
+def test_it_never_makes_a_call_safer_that_is_told_without_ambiguous_words() -> None:
+    seen = 0
     for case in cases()[::3]:
         record = case.record
+        if any(found.ambiguous_in for found in read(record["narrative"], PROTOCOL).findings):
+            continue  # what these mean it is asked: test_triage_ambiguous
         call = evidence(said(record["narrative"], answers=record["answers"], call_type_text=record["call_type_text"]))
         assert decide(call, PROTOCOL, PlanRules()).verdict.caution >= under_rules_alone(call).caution
+        seen += 1
+    assert seen > 100
 
 
 @pytest.mark.parametrize("more", [RECITAL, "No weapons.", "Sin armas, sin amenazas, nadie lastimado.", "Nobody hurt."])
@@ -122,7 +130,7 @@ def test_a_faulty_section_is_named(change: dict[str, Any], fault: str) -> None:
 def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> None:
     document = dict(PROTOCOL.document)
     document["system_rules"] = [rule for rule in document["system_rules"] if rule["id"] != SECOND_OPINION]
-    with pytest.raises(ProtocolInvalid, match="second_opinion: needs the rule 'second_opinion'"):
+    with pytest.raises(ProtocolInvalid, match="second_opinion: needs the rule 'second_opinion' among"):
         parse_protocol(document)
     del document[SECOND_OPINION], document["ambiguous"]
     document["rules"] = [{k: v for k, v in rule.items() if k != "unless_calm"} for rule in document["rules"]]

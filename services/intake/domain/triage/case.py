@@ -21,7 +21,6 @@ from services.intake.domain.triage.model import (
 )
 from services.intake.domain.triage.opinion import sentence_around
 from services.intake.domain.triage.protocol import (
-    AMBIGUOUS_SHOWN,
     SECOND_OPINION,
     CodeEntry,
     CodeVerdict,
@@ -187,11 +186,11 @@ class _StatementReader:
                 yield name, reading
 
     def _take_over(self, name: str, text: str, reading: Reading) -> None:
-        ambiguous = self._ambiguous(name, reading)
+        ambiguous = self._told_ambiguously(name, reading)
         for finding in reading.findings:
             if finding not in ambiguous:
                 self._speak(finding.rule, name, finding.words)
-        self._doubt(ambiguous)
+        self._add_as_it_sounds(ambiguous)
         self.case.signals |= reading.signals
         for age, words in reading.caller_ages:
             if age < self.protocol.limits.adult_age:
@@ -221,7 +220,7 @@ class _StatementReader:
             for words in reading.unexplained_harmless:
                 self._speak("unexplained_shown", "narrative", words)
 
-    def _ambiguous(self, name: str, reading: Reading) -> tuple[Finding, ...]:
+    def _told_ambiguously(self, name: str, reading: Reading) -> tuple[Finding, ...]:
         """Return what is told in ambiguous words, unless a hazard is told plainly.
 
         Only a call's first account may be told in such words: what is told later, or in a label, is meant as it is said.
@@ -248,15 +247,15 @@ class _StatementReader:
             start, end = sentence_around(reading.story, loudest)
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
-    def _doubt(self, ambiguous: Iterable[Finding]) -> None:
-        """Add the hazards told in ambiguous words, each by how its sentence sounds.
+    def _add_as_it_sounds(self, ambiguous: Iterable[Finding]) -> None:
+        """Add what is told in ambiguous words, each by how its sentence sounds.
 
         Where it sounds unfit the hazard counts, where it sounds calm it is only shown, and a person reads the others.
         """
         asked = self.protocol.second_opinion
         for found in ambiguous:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
-            milder = AMBIGUOUS_SHOWN if asked is None else asked.meant(found.ambiguous_in)
+            milder = None if asked is None else asked.meant(found.ambiguous_in)
             if milder is not None:
                 why = self.protocol.rules[milder]
                 reason = replace(reason, effect=why.effect, explanation=why.explanation)
@@ -313,11 +312,9 @@ class _StatementReader:
     def _check_matter(self) -> None:
         """The call's first words must tell of a dispute, or of a harm that somebody known has done."""
         case = self.case
-        related = bool(case.relationships & _KNOWN_TO_EACH_OTHER)
-        disturbance = any(entry.verdict is CodeVerdict.ALLOWED for entry in case.codes)
-        if not case.conflict_known and not (related and disturbance):
+        if not case.conflict_known:
             self._speak("no_conflict_found", "narrative")
-        somebody_known = related or "known_person" in case.own_signals
+        somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
         if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:
             self._speak("no_known_person", "narrative")
 

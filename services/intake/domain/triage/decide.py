@@ -26,7 +26,7 @@ from services.intake.domain.triage.model import (
     RecommendedResponse,
     Verdict,
 )
-from services.intake.domain.triage.protocol import SECOND_OPINION, Protocol
+from services.intake.domain.triage.protocol import AMBIGUOUS, SECOND_OPINION, Protocol
 from services.intake.domain.triage.text import fold
 
 _ORDER: Final = (Effect.UNSAFE, Effect.RETURN, Effect.REVIEW, Effect.SAFE, Effect.NOTE)
@@ -175,6 +175,14 @@ def _ask_next(verdict: Verdict, case: Case, reasons: Iterable[Reason], protocol:
     """Return the question whose answer would most likely settle a review."""
     if verdict is not Verdict.REVIEW:
         return None
-    asked = [protocol.rules[reason.rule].ask for reason in _sorted(reasons, protocol) if reason.effect is Effect.REVIEW]
+    asked = [_asked(protocol, r.rule) for r in _sorted(reasons, protocol) if r.effect is Effect.REVIEW]
     facts = (*case.missing(), *(fact for fact in asked if fact is not None))
     return next((AskNext(fact, *protocol.questions[fact]) for fact in facts), None)
+
+
+def _asked(protocol: Protocol, rule_id: str) -> str | None:
+    """Return the fact to ask about for what a rule has found: of a hazard told in ambiguous words, the hazard's own."""
+    rule = protocol.rules[rule_id]
+    if rule.effect is Effect.UNSAFE:
+        return rule.fact if rule.fact in protocol.questions else protocol.rules[AMBIGUOUS].ask
+    return rule.ask

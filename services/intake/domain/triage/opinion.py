@@ -1,7 +1,8 @@
 """The second opinion: a small learned reader that may ask a person to look where the rules found nothing.
 
 It reads what is told, denials left out, so that no reassurance talks it down, and answers with one number: how much the
-story sounds like calls that turned out unfit for civilians. It never speaks for a call. `tests/opinion` makes it.
+story sounds like calls that turned out unfit for civilians. Beside ambiguous words, whose meaning it is asked, it never
+speaks for a call. `tests/opinion` makes it.
 
 Each word is known by its spelling, its beginning and its end, so that a new word is no stranger. Each of some patterns
 looks for its best place among five words on end; what the patterns found is added up. All numbers are whole: the same

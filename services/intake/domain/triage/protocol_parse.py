@@ -186,6 +186,8 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
             if rule.id in rules:
                 raise key.fault(f"the rule id {rule.id!r} is used twice")
             rules[rule.id] = rule
+            if rule.unless_calm and rule.effect is not Effect.REVIEW:
+                raise fields["unless_calm"].fault("is only for rules with the effect review")
             if section == "rules":
                 _rule_phrases(key, fields, rule, phrases)
     for wanted in SYSTEM_RULES:
@@ -353,9 +355,12 @@ def _second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> Second
         return None
     key = top[SECOND_OPINION]
     fields = key.fields("model", "sha256", "above", *(("above_ambiguous",) if has_ambiguous else ()))
-    for rule in (SECOND_OPINION, *((AMBIGUOUS, AMBIGUOUS_SHOWN) if has_ambiguous else ())):
-        if rule not in rules:
-            raise key.fault(f"needs the rule {rule!r} among the system rules")
+    needed = {SECOND_OPINION: Effect.REVIEW}
+    if has_ambiguous:
+        needed |= {AMBIGUOUS: Effect.REVIEW, AMBIGUOUS_SHOWN: Effect.NOTE}
+    for rule, effect in needed.items():
+        if rule not in rules or rules[rule].effect is not effect:
+            raise key.fault(f"needs the rule {rule!r} among the system rules, with the effect {effect.value}")
     try:
         asked = opinion(fields["model"].text(), fields["sha256"].text())
     except OpinionInvalid as invalid:

@@ -9,10 +9,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, islice, pairwise
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
+from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.protocol import Protocol, Role
 from services.intake.domain.triage.text import QUOTES, Break, Token, tokenize
 from services.intake.domain.triage.walk import Match
@@ -24,7 +25,7 @@ _AROUND: Final = 10
 _MOST_AMBIGUOUS: Final = 16
 """Whoever tells so much that may be a danger means it: more of it is not ambiguous."""
 _FEWEST_AROUND: Final = 6
-"""Told in fewer words than that, it is meant as it says: "they are fighting"."""
+"""Told in fewer words than that, it is meant as it says: "blood everywhere"."""
 _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)?")
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _PER_WORD: Final = 1000
@@ -110,8 +111,7 @@ class _Reader:
         if said_for_others:
             self.hidden = _Hidden([*taken_back, *said_for_others], words)
         self.denied = _Hidden(denied, words)
-        self.ambiguous = _Hidden(self.found.spans(Role.AMBIGUOUS), words)
-        self.ambiguous_left = _MOST_AMBIGUOUS
+        self.ambiguous = _Hidden(filter(self._is_everyday, self.found.spans(Role.AMBIGUOUS)), words)
         self.asserted = [
             (match, rule)
             for match, rule in speaking
@@ -150,21 +150,22 @@ class _Reader:
         """Yield each rule once for each different wording, an ambiguous one once for each thing told around it."""
         seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
-        for rule, span in self._findings():
-            around = self._ambiguous_in(rule, span)
+        found = tuple(self._findings())
+        few = sum(1 for _ in islice(filter(lambda one: self._is_ambiguous(*one), found), _MOST_AMBIGUOUS + 1))
+        for rule, span in found:
+            around = self._told_around(rule, span) if few <= _MOST_AMBIGUOUS else ()
             key = (rule, words[span.first : span.last + 1], tuple(token.word for token in around))
             if key not in seen:
                 seen.add(key)
                 yield Finding(rule, self.quote(*span), around)
 
-    def _ambiguous_in(self, rule: str, span: Span) -> tuple[Token, ...]:
+    def _told_around(self, rule: str, span: Span) -> tuple[Token, ...]:
         """Return what is told around `span` in its sentence, if it is ambiguous and that is enough to tell what it means.
 
         No other sentence, and nothing far away, changes it.
         """
-        if self.ambiguous_left == 0 or not self._is_ambiguous(rule, span):
+        if not self._is_ambiguous(rule, span):
             return ()
-        self.ambiguous_left -= 1
         first, last = span
         while first > max(0, span.first - _AROUND) and self.tokens[first].before is not Break.HARD:
             first -= 1
@@ -173,9 +174,14 @@ class _Reader:
         told = tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
         return told if len(told) >= _FEWEST_AROUND else ()
 
-    def _is_ambiguous(self, rule: str, span: Span) -> bool:
-        if not self.protocol.rules[rule].unless_calm:
-            return self.ambiguous.covers(span)
+    def _is_ambiguous(self, rule_id: str, span: Span) -> bool:
+        rule = self.protocol.rules[rule_id]
+        if rule.unless_calm:
+            return self._is_everyday(span)
+        return rule.effect is Effect.UNSAFE and self.ambiguous.covers(span)
+
+    def _is_everyday(self, span: Span) -> bool:
+        """Tell whether all of it is spelled as listed: a misspelled word may be meant otherwise."""
         words = (token.word for token in self.tokens[span.first : span.last + 1])
         return all(_is_number(word) or self.protocol.lexicon.knows(word) for word in words)
 
@@ -239,7 +245,7 @@ class _Reader:
         limits = self.protocol.limits
         explaining = {match.first for match in self.found.of(Role.ORDINARY)}
         explaining |= {span.first for span in self.denials.undoubted(Role.FIGURE) if span.last > span.first}
-        speaking = {match.first for match, _ in self.asserted}  # a reviewer is shown these words anyway
+        speaking, heard = self._spoken_for()
         telling = {match.first for match in self.found.of(Role.MUST_EXPLAIN) if not self.hidden.covers(match)}
 
         def told(span: Span) -> list[int]:
@@ -247,7 +253,9 @@ class _Reader:
 
         def unexplained(span: Span, words: list[int], words_each: int) -> bool:
             explained = sum(1 for at in words if at in explaining) + (len(words) <= span.last - span.first)
-            return explained * words_each < len(words) and speaking.isdisjoint(words)
+            if explained * words_each >= len(words) or not speaking.isdisjoint(words):
+                return False
+            return heard.isdisjoint(words) or not self._is_everyday(span)
 
         grave: list[Span] = []
         harmless: list[Span] = []
@@ -268,6 +276,15 @@ class _Reader:
             if len(words) >= _SHORTEST_SAID and unexplained(span, words, limits.words_per_explanation):
                 grave.append(span)
         return grave, harmless
+
+    def _spoken_for(self) -> tuple[set[int], set[int]]:
+        """Return where matches begin whose words a person reads anyway, and those whose sentence somebody has heard."""
+        speaking: set[int] = set()
+        heard: set[int] = set()
+        for match, rule in self.asserted:
+            ambiguous = self._is_ambiguous(rule.id, Span(match.first, match.last))
+            (heard if ambiguous else speaking).add(match.first)
+        return speaking, heard
 
     def _said(self) -> Iterator[Span]:
         """Yield what is quoted, the words of somebody: they need an explanation of their own.
