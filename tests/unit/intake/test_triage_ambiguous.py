@@ -184,16 +184,19 @@ def test_the_story_is_heard_beside_a_word_that_is_only_shown() -> None:
 
 def test_a_review_is_no_less_for_an_ambiguous_word() -> None:
     told = "There is talk of payback at the park, says the coach who wants new nets and a bench."
-    assert "gang_rumor" in rules(decided(said(f"{QUARREL} {told}")), Effect.REVIEW)
+    found = {one.rule: one.ambiguous_in for one in read(told, PROTOCOL).findings}
+    assert found["gang_rumor"] == ()
+    assert found["threat_implied"] != ()
 
 
 def test_a_strange_word_in_its_sentence_still_needs_an_explanation() -> None:
-    told = "The cook shot the whole menu in the wrong light and fetched his zorpel from the van."
-    assert decided(said(f"{QUARREL} {told}")).verdict is not Verdict.SAFE
+    told = "He keeps the old heirloom near the entrance, shot of {} hills"
+    assert read(told.format("purple"), PROTOCOL).unexplained == ()
+    assert [words.quote for words in read(told.format("zorpel"), PROTOCOL).unexplained] == [told.format("zorpel")]
 
 
 def test_a_misspelled_word_is_meant_as_it_says() -> None:
-    told = "RP says the big oven poisonned the mood of the whole team and the owner wants new recipes."
+    told = MENU.replace("shot", "shott")
     assert {found.ambiguous_in for found in read(told, PROTOCOL).findings} == {()}
     assert decided(said(f"{QUARREL} {told}")).verdict is Verdict.UNSAFE
 
