@@ -183,9 +183,9 @@ def _limits(protocol: Protocol) -> Iterable[str]:
 
 
 def _ambiguous(protocol: Protocol) -> Iterable[str]:
-    if "ambiguous" not in protocol.document:
+    stated = protocol.document.get(SECOND_OPINION, {})
+    if "above_ambiguous" not in stated:
         return
-    stated = protocol.document[SECOND_OPINION]
     unless_calm = ", ".join(f"`{rule.id}`" for rule in protocol.rules.values() if rule.unless_calm)
     yield "## Ambiguous words"
     yield (
@@ -198,8 +198,8 @@ def _ambiguous(protocol: Protocol) -> Iterable[str]:
         "[Why, and what bounds it](decisions/0004-ambiguous-words.md)."
     )
     for tag, name in _LANGUAGES:
-        phrases = " · ".join(entry.replace("|", ", ") for entry in protocol.document["ambiguous"].get(tag, ()))
-        yield f"**{name}:** {phrases}"
+        listed = protocol.document.get("ambiguous", {}).get(tag, ())
+        yield f"**{name}:** {' · '.join(entry.replace('|', ', ') for entry in listed)}"
 
 
 def _questions(protocol: Protocol) -> Iterable[str]:

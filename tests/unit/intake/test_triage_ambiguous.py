@@ -173,6 +173,19 @@ def test_no_weapon_that_one_holds_is_ambiguous(word: str) -> None:
     assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        "The cook shot the neighbor in the kitchen and the owner wants new locks and new pictures.",
+        "La tía dice entre risas y flores que la va a matar con tanta música y pide otra ranchera.",
+        "The coach says he'd kill for a quiet field and wants the drums to stop before the party.",
+        "In the kitchen with soup and flowers and music the cook hit RP over the recipe.",
+    ],
+)
+def test_what_is_done_or_promised_to_a_person_is_no_ambiguous_word(told: str) -> None:
+    assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
+
+
 def test_the_story_is_heard_beside_a_word_that_is_only_shown() -> None:
     decision = decided(
         said(f"{QUARREL} He reversed fast at the car behind twice, stopped inches short, laughing. {MENU}")

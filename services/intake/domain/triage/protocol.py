@@ -102,9 +102,7 @@ class Role(StrEnum):
     FIGURE = "figure"  # a figure of speech: hides what it covers
     ELSEWHERE = "elsewhere"  # what strangers to the matter did or suffered, as said in the same sentence: hides it too
     ORDINARY = "ordinary"  # what disputes are told with: explains its sentence
-    AMBIGUOUS = (
-        "ambiguous"  # words that a danger is told in, and an ordinary quarrel as well: their sentence says which
-    )
+    AMBIGUOUS = "ambiguous"  # a danger is told in these words, and an ordinary quarrel: their sentence says which
     MUST_EXPLAIN = "must_explain"  # holding, fetching, hiding, announcing: its sentence needs an explanation
     DENIAL_HEAD = "denial_head"  # "no", "sin": denies the item right after it
     DENIAL_ITEM = "denial_item"  # "weapons", under a head

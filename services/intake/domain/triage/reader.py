@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from itertools import accumulate, islice, pairwise
+from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
@@ -150,22 +150,20 @@ class _Reader:
         """Yield each rule once for each different wording, an ambiguous one once for each thing told around it."""
         seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
-        found = tuple(self._findings())
-        few = sum(1 for _ in islice(filter(lambda one: self._is_ambiguous(*one), found), _MOST_AMBIGUOUS + 1))
-        for rule, span in found:
-            around = self._told_around(rule, span) if few <= _MOST_AMBIGUOUS else ()
+        found = [(rule, span, self._is_ambiguous(rule, span)) for rule, span in self._findings()]
+        few = sum(is_ambiguous for *_, is_ambiguous in found) <= _MOST_AMBIGUOUS
+        for rule, span, is_ambiguous in found:
+            around = self._told_around(span) if few and is_ambiguous else ()
             key = (rule, words[span.first : span.last + 1], tuple(token.word for token in around))
             if key not in seen:
                 seen.add(key)
                 yield Finding(rule, self.quote(*span), around)
 
-    def _told_around(self, rule: str, span: Span) -> tuple[Token, ...]:
-        """Return what is told around `span` in its sentence, if it is ambiguous and that is enough to tell what it means.
+    def _told_around(self, span: Span) -> tuple[Token, ...]:
+        """Return what is told around `span` in its sentence, if that is enough to tell what it means.
 
         No other sentence, and nothing far away, changes it.
         """
-        if not self._is_ambiguous(rule, span):
-            return ()
         first, last = span
         while first > max(0, span.first - _AROUND) and self.tokens[first].before is not Break.HARD:
             first -= 1
