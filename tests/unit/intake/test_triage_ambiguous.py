@@ -177,12 +177,14 @@ def test_no_weapon_that_one_holds_is_ambiguous(word: str) -> None:
     "told",
     [
         "The cook shot the neighbor in the kitchen and the owner wants new locks and new pictures.",
-        "La tía dice entre risas y flores que la va a matar con tanta música y pide otra ranchera.",
+        "Dice entre risas que lo va a matar un día de estos y pide otra ranchera para todos.",
         "The coach says he'd kill for a quiet field and wants the drums to stop before the party.",
         "In the kitchen with soup and flowers and music the cook hit RP over the recipe.",
     ],
 )
 def test_what_is_done_or_promised_to_a_person_is_no_ambiguous_word(told: str) -> None:
+    hazards = [one for one in read(told, PROTOCOL).findings if PROTOCOL.rules[one.rule].effect is Effect.UNSAFE]
+    assert not all(one.ambiguous_in for one in hazards)
     assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
 
 
