@@ -187,19 +187,40 @@ def _ambiguous(protocol: Protocol) -> Iterable[str]:
     if "above_ambiguous" not in stated:
         return
     unless_calm = ", ".join(f"`{rule.id}`" for rule in protocol.rules.values() if rule.unless_calm)
-    yield "## Ambiguous words"
+    yield "## Ambiguous words and loose constructions"
     yield (
         "A danger is told in these words, and an ordinary quarrel just as well. Where a call's first account tells of a "
-        "hazard in nothing but these, and of none plainly, a learned reader hears the word's own sentence, its denials "
-        f"left out. Above log odds of {stated['above']} that it is unfit the hazard counts; up to "
-        f"{stated['above_ambiguous']} the word is only shown; between these a person reads it. Labels, answers, linked "
-        "calls and all that is told later are meant as they say. The same holds for what these rules find in everyday "
-        f"words, but that it is never worse than for a person: {unless_calm}. "
-        "[Why, and what bounds it](decisions/0004-ambiguous-words.md)."
+        "hazard in nothing but these, and of none plainly, a learned reader hears the word's own sentence and the whole "
+        f"story, denials left out. Where the sentence is above log odds of {stated['above']} that it is unfit the hazard "
+        f"counts; up to {stated['above_ambiguous']} in the sentence and {stated['above_ambiguous_story']} in the story the "
+        "word is only shown; between these a person reads it. Labels, answers, linked calls and all that is told later "
+        "are meant as they say. The same holds for what these rules find in everyday words, but that it is never worse "
+        f"than for a person: {unless_calm}. [Why, and what bounds it](decisions/0004-ambiguous-words.md)."
     )
+    if "above_unnamed" in stated:
+        yield (
+            "Where no word names a dispute (`no_conflict_found`), a story is taken for one up to log odds of "
+            f"{stated['above_unnamed']}."
+        )
     for tag, name in _LANGUAGES:
         listed = protocol.document.get("ambiguous", {}).get(tag, ())
         yield f"**{name}:** {' · '.join(entry.replace('|', ', ') for entry in listed)}"
+    yield from _loose(protocol)
+
+
+def _loose(protocol: Protocol) -> Iterable[str]:
+    classes: Mapping[str, Sequence[str]] = protocol.document["classes"]
+    rows = [
+        (f"`{rule['id']}`", *(_heard(rule["loose"].get(tag, ()), classes) for tag, _ in _LANGUAGES))
+        for rule in protocol.document["rules"]
+        if "loose" in rule
+    ]
+    if rows:
+        yield (
+            "**Loose constructions** are phrases of a rule that ordinary sentences fall into by accident. They are heard "
+            "as ambiguous words are, where they are told in everyday words."
+        )
+        yield table(("rule", *(f"{name}, such as" for _, name in _LANGUAGES)), rows)
 
 
 def _questions(protocol: Protocol) -> Iterable[str]:

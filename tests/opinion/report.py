@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from services.evaluate.bounds import upper_bound
 from services.evaluate.case_file import read_cases
@@ -21,7 +21,8 @@ from services.intake.domain.triage.reader import read
 
 UNSEEN: Final = Path(__file__).parent / "unseen"
 _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-_ABOVE_AMBIGUOUS: Final = (-6.0, -4.0, -3.0, -2.0, -1.0, 0.0)
+_ABOVE_AMBIGUOUS: Final = (-4.0, -3.0, -2.0, -1.0, 0.0)
+_ABOVE_AMBIGUOUS_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.0, 0.0)
 _NEVER: Final = 1e6
 _BINS: Final = (-4.0, -2.0, 0.0, 2.0, 4.0)
 
@@ -50,16 +51,20 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
         "more, so that the second and third column flatter ([decision 4](decisions/0004-ambiguous-words.md) counts them)."
     )
     yield ""
-    yield f"By `above`, `above_ambiguous` as it stands ({stated['above_ambiguous']}):"
+    yield "By `above`, the other numbers as they stand:"
     yield ""
     yield from _table("asked above", "above", _ABOVE, protocol, cases)
     yield ""
     yield (
-        f"By `above_ambiguous`, `above` as it stands ({stated['above']}): up to which log odds of their sentence "
-        "ambiguous words are only shown ([decision 4](decisions/0004-ambiguous-words.md))."
+        "By `above_ambiguous`: up to which log odds of their sentence ambiguous words and loose constructions are only "
+        "shown ([decision 4](decisions/0004-ambiguous-words.md), [decision 5](decisions/0005-loose-constructions.md))."
     )
     yield ""
     yield from _table("only shown up to", "above_ambiguous", _ABOVE_AMBIGUOUS, protocol, cases)
+    yield ""
+    yield "By `above_ambiguous_story`: up to which log odds the whole story must be for that."
+    yield ""
+    yield from _table("only shown up to", "above_ambiguous_story", _ABOVE_AMBIGUOUS_STORY, protocol, cases)
     yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
@@ -81,8 +86,8 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     else:
         yield _row("never: each for a person", replace(protocol, second_opinion=each), cases)
     for value in sorted({*values, float(stated[key])}, reverse=True):
-        score = asked.opinion.score_of(value)
-        opinion = asked._replace(above=score) if key == "above" else asked._replace(above_ambiguous=score)
+        changed: dict[str, Any] = {key: asked.opinion.score_of(value)}
+        opinion = asked._replace(**changed)
         name = f"**{value}**" if value == stated[key] else str(value)
         yield _row(name, replace(protocol, second_opinion=opinion), cases)
 

@@ -2,32 +2,33 @@
 
 Needs jax and optax (`pip install jax optax`), which nothing else here does. It learns from our own cases, from what is
 told in `tests/opinion/told.txt` and from the development set; each text is read by the newest protocol, denials left
-out. What is fit for civilians is learned in parts too, for an update is one sentence. Prints what it learned from, and
-the digest that a protocol names it by.
+out. Prints what it learned from, and the digest that a protocol names it by.
 """
 
 import argparse
 import hashlib
 import json
-import random
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from services.intake.domain.plan import PlanRules
+from services.intake.domain.triage.case import WORSE_WHEN_NO
 from services.intake.domain.triage.decide import decide
-from services.intake.domain.triage.model import Verdict
+from services.intake.domain.triage.model import FACT_KEYS, Verdict
 from services.intake.domain.triage.opinion import OPINIONS, buckets, spoken
 from services.intake.domain.triage.reader import read
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, QUARREL_ES, evidence, said
 from tests.unit.intake.test_triage_hazards import HAZARDS
 
+HEARD: Final = Path(__file__).parent / "heard"
 CASES: Final = Path(__file__).parents[1] / "unit" / "intake" / "cases"
 TOLD: Final = Path(__file__).parent / "told.txt"
 BUCKETS: Final = 1 << 14
@@ -37,9 +38,15 @@ _WIDTH: Final = 5
 _LONGEST: Final = 112
 _EPOCHS: Final = 20
 _BATCH: Final = 64
-_FORGOTTEN: Final = 0.2
+_FORGOTTEN: Final = 0.3
 _UNUSED: Final = 0.3
-_SHORTEST_PART: Final = 3
+_TOLD_ON: Final = 0.3
+"""So many stories go on with a sentence of another fit call: nothing calm that is told beside a danger takes it back."""
+_TOLD_BY_CODE_OR_GAPS: Final = frozenset(
+    {"missing_info", "code_floor", "code_review", "location_unknown", "unintelligible"}
+)
+"""Reasons of unfit cases whose words may be harmless."""
+_STOP: Final = "."
 _SPANISH: Final = frozenset(
     {"el", "la", "los", "las", "que", "de", "con", "por", "una", "un", "del", "se", "le", "y", "en", "su", "lo", "al"}
 )
@@ -55,7 +62,11 @@ class Lesson(NamedTuple):
 
 def lessons(told: Sequence[Path] = (TOLD,)) -> Iterator[Lesson]:
     """Yield every case; those that are unfit for what their answers or codes say teach nothing."""
-    for path in (*sorted(CASES.glob("*.jsonl")), shared_data("triage-dev", "cases.jsonl")):
+    for path in (
+        *sorted(CASES.glob("*.jsonl")),
+        *sorted(HEARD.glob("*.jsonl")),
+        shared_data("triage-dev", "cases.jsonl"),
+    ):
         for line in path.read_text(encoding="utf-8").splitlines():
             if (lesson := lesson_of(json.loads(line))) is not None:
                 yield lesson
@@ -71,12 +82,20 @@ def lessons(told: Sequence[Path] = (TOLD,)) -> Iterator[Lesson]:
 
 
 def lesson_of(record: dict[str, Any]) -> Lesson | None:
-    """Return what a labelled case teaches, if anything."""
-    expected = record["expected"]
+    """Return what a labelled case teaches, if anything: an unfit one nothing, where its words may be harmless."""
+    narrative, expected = record["narrative"], record["expected"]
     is_fit = expected["safe_for_civilian"] is True
-    if is_fit or not _is_safe_by_its_words(record["narrative"]):
-        return Lesson(record["narrative"], is_fit)
+    if is_fit or _speaks_for_itself(record) or not _is_safe_by_its_words(narrative):
+        return Lesson(narrative, is_fit)
     return None
+
+
+def _speaks_for_itself(record: dict[str, Any]) -> bool:
+    """Tell whether neither the answers nor the code of an unfit case can be what speaks against it."""
+    answers = record["answers"]
+    partners = answers.get("relationship") in ("intimate_partner", "ex_partner")
+    answered = partners or any(answers.get(key) == ("no" if key in WORSE_WHEN_NO else "yes") for key in FACT_KEYS)
+    return not answered and record["expected"]["reasons"][0] not in _TOLD_BY_CODE_OR_GAPS
 
 
 def _is_safe_by_its_words(narrative: str) -> bool:
@@ -91,20 +110,13 @@ def _is_safe_by_its_words(narrative: str) -> bool:
     return decide(evidence(said(narrative)), rules_alone, PlanRules()).verdict is Verdict.SAFE
 
 
-def learned_from(given: Sequence[Lesson], seed: int = 1) -> list[tuple[list[str], bool]]:
-    """Return the stories to learn from: each told text once, and what is fit in parts too, each sentence and a run."""
-    chance = random.Random(seed)
+def learned_from(given: Sequence[Lesson]) -> list[tuple[list[str], bool]]:
+    """Return the stories to learn from, each told text once."""
     stories: dict[tuple[str, ...], bool] = {}
     for lesson in given:
         story, _ = spoken(read(lesson.text, PROTOCOL).story)
-        if not story:
-            continue
-        stories.setdefault(tuple(story), lesson.is_fit)
-        sentences = [part for part in " ".join(story).split(" . ") if len(part.split()) >= _SHORTEST_PART]
-        if lesson.is_fit and len(sentences) > 1:
-            first, number = chance.randrange(len(sentences)), chance.randint(1, len(sentences) - 1)
-            for part in (*sentences, " . ".join(sentences[first : first + number])):
-                stories.setdefault(tuple(part.split()), True)
+        if story:
+            stories.setdefault(tuple(story), lesson.is_fit)
     return [(list(story), is_fit) for story, is_fit in stories.items()]
 
 
@@ -117,6 +129,32 @@ def _numbered(stories: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
             if word not in known:
                 known[word] = [bucket + 1 for bucket in buckets(word, BUCKETS)]
             numbers[row, column] = known[word]
+    return numbers
+
+
+def _sentences(stories: Sequence[Sequence[str]], numbers: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Return the buckets of each sentence of `stories` with the stop that ends it, (words, 4)."""
+    stop = _numbered([[_STOP]])[0, :1]
+    found = []
+    for story, row in zip(stories, numbers, strict=True):
+        stops = [at for at, word in enumerate(story[:_LONGEST]) if word == _STOP]
+        for first, last in pairwise([-1, *stops, min(len(story), _LONGEST)]):
+            if last - first > 1:
+                found.append(np.concatenate([row[first + 1 : last], stop]))
+    return found
+
+
+def _told_on(
+    numbers: np.ndarray[Any, Any], sentences: Sequence[np.ndarray[Any, Any]], chance: np.random.Generator
+) -> np.ndarray[Any, Any]:
+    """Return the stories with a sentence more before or behind some of them, where there is room for it."""
+    for row in np.flatnonzero(chance.random(len(numbers)) < _TOLD_ON):
+        story = numbers[row][: np.count_nonzero(numbers[row, :, 0])]
+        more = sentences[int(chance.integers(len(sentences)))]
+        both = (more, story) if chance.random() < 1 / 2 else (story, more[-1:], more[:-1])
+        told = np.concatenate(both)
+        if len(told) <= _LONGEST:
+            numbers[row, : len(told)] = told
     return numbers
 
 
@@ -171,13 +209,17 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
         updates, state = optimizer.update(gradient, state, parts)
         return optax.apply_updates(parts, updates), state
 
+    sentences = _sentences(
+        [story for story, unfit in zip(stories, is_unfit, strict=True) if not unfit], numbers[labels == 0]
+    )
     state, order, key = optimizer.init(parts), np.random.default_rng(seed), jax.random.PRNGKey(seed + 9)
     for epoch in range(_EPOCHS):
         shuffled = order.permutation(len(labels))
         for first in range(0, len(shuffled) - _BATCH + 1, _BATCH):
             key, used = jax.random.split(key)
             rows = shuffled[first : first + _BATCH]
-            parts, state = step(parts, state, (numbers[rows], labels[rows], weights[rows]), used)
+            told = _told_on(numbers[rows], sentences, order)
+            parts, state = step(parts, state, (told, labels[rows], weights[rows]), used)
         print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
     return {name: np.array(part) for name, part in parts.items()}
 
@@ -209,7 +251,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", help="what a protocol calls it, such as opinion-2026-11")
     parser.add_argument("--told", type=Path, nargs="*", default=[TOLD], help="files of lines, T|fit or F|unfit")
-    parser.add_argument("--seeds", type=int, default=4, help="how many listeners are added up (4)")
+    parser.add_argument("--seeds", type=int, default=6, help="how many listeners are added up (6)")
     given = parser.parse_args(argv)
     stories = learned_from(list(lessons(given.told)))
     unfit = [not is_fit for _, is_fit in stories]

@@ -36,7 +36,7 @@ from services.intake.domain.triage.model import (
     Statement,
     Verdict,
 )
-from services.intake.domain.triage.protocol import SECOND_OPINION
+from services.intake.domain.triage.protocol import AMBIGUOUS, SECOND_OPINION, UNEXPLAINED
 from services.intake.domain.triage.reader import read
 from services.intake.domain.triage.text import fold
 from tests.property.intake.test_triage_properties import DANGERS, DENIALS, HARMLESS, TO_WEIGH, calls
@@ -171,7 +171,7 @@ FRAGILE = (
     "Officer spoke with group of 14 people arguing.",
     "k n i f e. Neighbors argue.",
     'Neighbors argue. She says "remember the orchids"',
-    'Neighbors argue. The board is 6" wide. He said "orchids by morning" and left',
+    'Neighbors argue. The board is 6" wide. He said "flurbs by morning" and left',
     "The heron glides past umbrellas beneath velvet rain since copper dawn wandered over quiet violet hills.",
     "Neighbors argue. He pulled out a flurb from the sleeve.",
 )
@@ -202,14 +202,30 @@ def narratives() -> tuple[str, ...]:
 
 
 def kept(text: str) -> set[tuple[str, str]]:
-    """Return what `text` alone says against civilians: rules with their words, whatever else may be told."""
-    against = [r for r in unite(evidence(said(text)), PROTOCOL).reasons if r.effect in (Effect.UNSAFE, Effect.REVIEW)]
+    """Return what `text` alone says against civilians: rules with their words, whatever else may be told.
+
+    Without what the story around it may say to be calm: the second opinion, and whatever that is asked about.
+    """
+    reading = read(text, PROTOCOL)
+    heard = {(UNEXPLAINED, fold(found.words.quote)) for found in reading.unexplained if found.ambiguous_in}
+    asked_about = (PROTOCOL.rules[AMBIGUOUS].explanation, PROTOCOL.rules[SECOND_OPINION].explanation)
     found = {
-        (reason.rule, fold(reason.quote or "")) for reason in against if reason.rule != SECOND_OPINION
-    } - TOLD_LATER
-    return (
-        found if read(text, PROTOCOL).garbled else found - {("garbled_text", "")}
-    )  # too few words, until there are more
+        (reason.rule, fold(reason.quote or ""))
+        for reason in unite(evidence(said(text)), PROTOCOL).reasons
+        if reason.effect in (Effect.UNSAFE, Effect.REVIEW) and reason.explanation not in asked_about
+    }
+    too_few = set() if reading.garbled else {("garbled_text", "")}  # words, until there are more
+    return found - TOLD_LATER - heard - too_few
+
+
+def told(text: str) -> set[str]:
+    """Return the words in which `text` may tell of a danger, whatever they are worth."""
+    reading = read(text, PROTOCOL)
+    return {fold(found.words.quote) for found in (*reading.findings, *reading.unexplained)}
+
+
+def recorded(text: str) -> set[str]:
+    return {fold(reason.quote) for reason in unite(evidence(said(text)), PROTOCOL).reasons if reason.quote is not None}
 
 
 @st.composite
@@ -228,6 +244,14 @@ def test_no_sentence_takes_back_what_another_one_says(text: str, other: str) -> 
     assume(not text.rstrip().endswith("?"))  # "Weapons? No." is an answer
     assert kept(text) <= kept(f"{text}. {other}")
     assert kept(text) <= kept(f"{other}. {text}")
+
+
+@settings(some, max_examples=100)
+@given(texts(), texts())
+def test_what_may_be_a_danger_stands_in_the_decision_whatever_it_is_worth(text: str, other: str) -> None:
+    assume(not text.rstrip().endswith("?"))
+    for both in (f"{text}. {other}", f"{other}. {text}"):
+        assert told(text) <= recorded(both)
 
 
 @pytest.mark.parametrize("text", FRAGILE)

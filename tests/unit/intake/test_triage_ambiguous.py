@@ -8,7 +8,14 @@ import pytest
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage.decide import clearance_of, decide
 from services.intake.domain.triage.model import Decision, Effect, Statement, Verdict
-from services.intake.domain.triage.protocol import AMBIGUOUS, AMBIGUOUS_SHOWN, SECOND_OPINION, ProtocolInvalid
+from services.intake.domain.triage.protocol import (
+    AMBIGUOUS,
+    AMBIGUOUS_SHOWN,
+    SECOND_OPINION,
+    UNEXPLAINED,
+    UNEXPLAINED_SHOWN,
+    ProtocolInvalid,
+)
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
@@ -34,13 +41,20 @@ MEANT = [
 ]
 
 
-def under(narrative: str, *, above: float, above_ambiguous: float) -> Decision:
-    """Return the decision when the second opinion speaks from these log odds on."""
+def under(
+    narrative: str, *, above: float, above_ambiguous: float, story: float = 1e6, unnamed: float = -1e6, **more: Any
+) -> Decision:
+    """Return the decision when the second opinion speaks from these log odds on; `more` of what is said."""
     asked = PROTOCOL.second_opinion
     assert asked is not None
     score_of = asked.opinion.score_of
-    moved = asked._replace(above=score_of(above), above_ambiguous=score_of(above_ambiguous))
-    return decide(evidence(said(narrative)), replace(PROTOCOL, second_opinion=moved), PlanRules())
+    moved = asked._replace(
+        above=score_of(above),
+        above_ambiguous=score_of(above_ambiguous),
+        above_ambiguous_story=score_of(story),
+        above_unnamed=score_of(unnamed),
+    )
+    return decide(evidence(said(narrative, **more)), replace(PROTOCOL, second_opinion=moved), PlanRules())
 
 
 @pytest.mark.parametrize(("told", "rule", "word"), CALM)
@@ -74,6 +88,56 @@ def test_where_the_sentence_sounds_unfit_the_rule_counts_in_full() -> None:
     decision = under(f"{QUARREL} {MENU}", above=-1e6, above_ambiguous=-1e6)
     assert decision.verdict is Verdict.UNSAFE
     assert "weapon" in rules(decision, Effect.UNSAFE)
+
+
+def test_where_the_story_does_not_sound_calm_a_person_reads_what_the_sentence_would_only_show() -> None:
+    assert under(f"{QUARREL} {MENU}", above=1e6, above_ambiguous=1e6, story=1e6).verdict is Verdict.SAFE
+    decision = under(f"{QUARREL} {MENU}", above=1e6, above_ambiguous=1e6, story=-1e6)
+    assert decision.verdict is Verdict.REVIEW
+    assert "weapon" in rules(decision, Effect.REVIEW)
+
+
+ACROSS = "The owner across the street says the tag of the trailer is current and wants the curb measured."
+
+
+def test_an_ordinary_sentence_that_falls_into_a_loose_construction_is_heard() -> None:
+    (found,) = (one for one in read(ACROSS, PROTOCOL).findings if one.rule == "mental_crisis")
+    assert (found.words.quote, found.ambiguous_in != ()) == ("owner across the street", True)
+    calm = under(f"{QUARREL} {ACROSS}", above=1e6, above_ambiguous=1e6)
+    assert "mental_crisis" in rules(calm, Effect.NOTE)
+    assert calm.verdict is Verdict.SAFE
+    unsure = under(f"{QUARREL} {ACROSS}", above=1e6, above_ambiguous=-1e6)
+    assert "mental_crisis" in rules(unsure, Effect.REVIEW)
+    meant = under(f"{QUARREL} {ACROSS}", above=-1e6, above_ambiguous=-1e6)
+    assert "mental_crisis" in rules(meant, Effect.UNSAFE)
+    assert decided(said(), Statement("update:1", ACROSS)).verdict is Verdict.UNSAFE
+
+
+def test_no_loose_construction_takes_the_place_of_a_plain_one() -> None:
+    """What the rules name beside it counts as ever: the same words are found by both."""
+    told = "He says he hears voices in the wall and owns the moon and the freeway."
+    assert any(found.rule == "mental_crisis" and not found.ambiguous_in for found in read(told, PROTOCOL).findings)
+    assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
+
+
+def test_what_nobody_explains_is_only_shown_where_it_sounds_calm_in_everyday_words() -> None:
+    told = "He told them they wont be strolling much longer by the {} entrance."
+    calm = under(f"{QUARREL} {told.format('purple')}", above=1e6, above_ambiguous=1e6)
+    assert UNEXPLAINED_SHOWN in rules(calm, Effect.NOTE)
+    assert calm.verdict is Verdict.SAFE
+    for strict in (
+        under(f"{QUARREL} {told.format('purple')}", above=1e6, above_ambiguous=-1e6),
+        under(f"{QUARREL} {told.format('purple')}", above=1e6, above_ambiguous=1e6, story=-1e6),
+        under(f"{QUARREL} {told.format('zorpel')}", above=1e6, above_ambiguous=1e6),
+    ):
+        assert UNEXPLAINED in rules(strict, Effect.REVIEW)
+
+
+def test_a_story_that_sounds_like_a_dispute_is_one_though_no_word_names_it() -> None:
+    told = "The shears are back on Tuesday with the blue case and two boxes of tulips."
+    for unnamed, is_one in ((1e6, True), (-1e6, False)):
+        decision = under(told, above=1e6, above_ambiguous=1e6, unnamed=unnamed, call_type_code=None)
+        assert ("no_conflict_found" not in rules(decision)) is is_one
 
 
 def test_one_hazard_told_plainly_and_all_of_them_count() -> None:
@@ -188,13 +252,11 @@ def test_what_is_done_or_promised_to_a_person_is_no_ambiguous_word(told: str) ->
     assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.UNSAFE
 
 
-def test_the_story_is_heard_beside_a_word_that_is_only_shown() -> None:
-    decision = decided(
-        said(f"{QUARREL} He reversed fast at the car behind twice, stopped inches short, laughing. {MENU}")
-    )
+def test_the_story_is_heard_beside_an_ambiguous_word() -> None:
+    locked = "Nobody hears her when she knocks from inside the pantry, he says she can wait until Sunday."
+    decision = decided(said(f"{QUARREL} {locked} {MENU}"))
     assert decision.verdict is Verdict.REVIEW
-    assert SECOND_OPINION in rules(decision, Effect.REVIEW)
-    assert "weapon" in rules(decision, Effect.NOTE)
+    assert {SECOND_OPINION, "weapon"} <= rules(decision, Effect.REVIEW)
 
 
 def test_a_review_is_no_less_for_an_ambiguous_word() -> None:
@@ -207,7 +269,7 @@ def test_a_review_is_no_less_for_an_ambiguous_word() -> None:
 def test_a_strange_word_in_its_sentence_still_needs_an_explanation() -> None:
     told = "He keeps the old heirloom near the entrance, shot of {} hills"
     assert read(told.format("purple"), PROTOCOL).unexplained == ()
-    assert [words.quote for words in read(told.format("zorpel"), PROTOCOL).unexplained] == [told.format("zorpel")]
+    assert [found.words.quote for found in read(told.format("zorpel"), PROTOCOL).unexplained] == [told.format("zorpel")]
 
 
 def test_a_misspelled_word_is_meant_as_it_says() -> None:
@@ -259,6 +321,8 @@ def with_changes(
         (with_changes(), "ambiguous: what counts unless it sounds calm needs the section 'second_opinion'"),
         (with_changes({"above_ambiguous": None}), "second_opinion.above_ambiguous: is missing"),
         (with_changes({"above_ambiguous": 2}), r"second_opinion.above_ambiguous: must be a number from -100 to 0"),
+        (with_changes({"above_ambiguous_story": None}), "second_opinion.above_ambiguous_story: is missing"),
+        (with_changes({"above_unnamed": 2}), r"second_opinion.above_unnamed: must be a number from -100 to 0"),
         (with_changes({}, without=AMBIGUOUS), "second_opinion: needs the rule 'ambiguous_word'"),
         (with_changes({}, without=AMBIGUOUS_SHOWN), "second_opinion: needs the rule 'ambiguous_shown'"),
         (with_changes({}, effects={AMBIGUOUS: "note"}), "'ambiguous_word' .* with the effect review"),
@@ -270,25 +334,56 @@ def test_a_protocol_cannot_list_them_and_ask_nobody(document: dict[str, Any], fa
         parse_protocol(document)
 
 
-def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it() -> None:
+def in_rules(**more: Any) -> dict[str, Any]:
+    """Return the document without ambiguous words, loose constructions and `unless_calm`, but for `more` in a rule."""
     document = with_changes()
     del document["ambiguous"]
-    with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
-        parse_protocol(document)
-
-
-def test_only_a_review_may_count_unless_it_sounds_calm() -> None:
-    document = with_changes({})
     document["rules"] = [
-        {**rule, "unless_calm": True} if rule["id"] == "weapon" else rule for rule in document["rules"]
+        {**strict(rule), **(more if rule["id"] == "tool_in_hand" else {})} for rule in PROTOCOL.document["rules"]
     ]
-    with pytest.raises(ProtocolInvalid, match="unless_calm: is only for rules with the effect review"):
+    document["system_rules"] = [strict(rule) for rule in document["system_rules"]]
+    return document
+
+
+def strict(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a rule as a council would state it that trusts nobody's ear: what is loose counts in full."""
+    stated = {key: value for key, value in rule.items() if key not in ("unless_calm", "loose")}
+    for language, phrases in rule.get("loose", {}).items():
+        stated[language] = [*rule.get(language, ()), *phrases]
+    return stated
+
+
+@pytest.mark.parametrize("more", [{"unless_calm": True}, {"loose": {"en": ["shot of"]}}])
+def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
+        parse_protocol(in_rules(**more))
+
+
+@pytest.mark.parametrize(
+    ("section", "rule", "more", "fault"),
+    [
+        ("rules", "weapon", {"unless_calm": True}, "unless_calm: is only for rules with the effect review"),
+        ("rules", "weapon", {"loose": {"fr": ["feu"]}}, "loose.fr: is not a key of a protocol"),
+        (
+            "rules",
+            "weapon",
+            {"effect": "note", "loose": {"en": ["gun of"]}},
+            "loose: is only for rules with the effect",
+        ),
+        ("system_rules", "no_text", {"unless_calm": True}, "unless_calm: is, of the system rules, only for unexpl"),
+    ],
+)
+def test_what_may_count_unless_it_sounds_calm(section: str, rule: str, more: dict[str, Any], fault: str) -> None:
+    document = with_changes({})
+    document[section] = [{**stated, **more} if stated["id"] == rule else stated for stated in document[section]]
+    with pytest.raises(ProtocolInvalid, match=fault):
         parse_protocol(document)
 
 
-def test_without_the_three_every_word_counts_in_full() -> None:
-    document = with_changes({"above_ambiguous": None})
-    del document["ambiguous"]
-    document["rules"] = [{k: v for k, v in rule.items() if k != "unless_calm"} for rule in document["rules"]]
-    strict = parse_protocol(document)
-    assert decide(evidence(said(f"{QUARREL} {MENU}")), strict, PlanRules()).verdict is Verdict.UNSAFE
+def test_without_all_of_it_every_word_counts_in_full() -> None:
+    document = {**in_rules(), SECOND_OPINION: dict(PROTOCOL.document[SECOND_OPINION])}
+    for key in ("above_ambiguous", "above_ambiguous_story", "above_unnamed"):
+        del document[SECOND_OPINION][key]
+    counted = parse_protocol(document)
+    for told in (MENU, ACROSS):
+        assert decide(evidence(said(f"{QUARREL} {told}")), counted, PlanRules()).verdict is Verdict.UNSAFE

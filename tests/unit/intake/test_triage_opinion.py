@@ -21,13 +21,13 @@ from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evid
 from tests.unit.intake.test_triage_cases import cases
 
 ONLY_SOUNDS_SO = (
-    "Dispute in the drive thru line. He reversed fast at the car behind twice, stopped inches short, laughing. "
+    "Dispute in the drive thru line. Says the brother will take care of her just like last summer at the lake. "
     f"{RECITAL}"
 )
 """No rule speaks of it."""
 _ASKED = PROTOCOL.second_opinion
 assert _ASKED is not None
-ALONE = replace(PROTOCOL, second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15)))
+ALONE = replace(PROTOCOL, second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_unnamed=None))
 """The rules with an opinion that says nothing of any story; ambiguous words are for a person."""
 
 
@@ -41,7 +41,7 @@ def test_a_story_that_only_sounds_unfit_is_for_a_person_who_is_shown_the_sentenc
     decision = decide(call, PROTOCOL, PlanRules())
     assert decision.verdict is Verdict.REVIEW
     (spoke,) = (reason for reason in decision.reasons if reason.rule == SECOND_OPINION)
-    assert spoke.quote == "He reversed fast at the car behind twice, stopped inches short, laughing"
+    assert spoke.quote == "Says the brother will take care of her just like last summer at the lake"
     assert spoke.start is not None
     assert ONLY_SOUNDS_SO[spoke.start : spoke.end] == spoke.quote
 
@@ -50,11 +50,14 @@ def test_it_never_makes_a_call_safer_that_is_told_without_ambiguous_words() -> N
     seen = 0
     for case in cases()[::3]:
         record = case.record
-        if any(found.ambiguous_in for found in read(record["narrative"], PROTOCOL).findings):
+        told = read(record["narrative"], PROTOCOL)
+        if any(found.ambiguous_in for found in (*told.findings, *told.unexplained)):
             continue  # what these mean it is asked: test_triage_ambiguous
         call = evidence(said(record["narrative"], answers=record["answers"], call_type_text=record["call_type_text"]))
-        assert decide(call, PROTOCOL, PlanRules()).verdict.caution >= under_rules_alone(call).caution
-        seen += 1
+        alone = decide(call, ALONE, PlanRules())
+        if "no_conflict_found" not in rules(alone):  # the same of a dispute that no word names
+            assert decide(call, PROTOCOL, PlanRules()).verdict.caution >= alone.verdict.caution
+            seen += 1
     assert seen > 100
 
 
@@ -74,7 +77,7 @@ def test_what_is_told_later_takes_nothing_back() -> None:
 
 
 def test_an_update_is_heard_too() -> None:
-    news = Statement("update:1", "He reversed fast at the car behind twice, stopped inches short.")
+    news = Statement("update:1", "He reversed fast at the car behind twice, laughing at them.")
     assert decided(said(), news).verdict is not Verdict.SAFE
 
 
@@ -133,7 +136,11 @@ def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> N
     with pytest.raises(ProtocolInvalid, match="second_opinion: needs the rule 'second_opinion' among"):
         parse_protocol(document)
     del document[SECOND_OPINION], document["ambiguous"]
-    document["rules"] = [{k: v for k, v in rule.items() if k != "unless_calm"} for rule in document["rules"]]
+    for section in ("rules", "system_rules"):
+        document[section] = [
+            {key: value for key, value in rule.items() if key not in ("unless_calm", "loose")}
+            for rule in document[section]
+        ]
     older = parse_protocol(document)
     assert older.second_opinion is None
     assert decide(evidence(said(ONLY_SOUNDS_SO)), older, PlanRules()).verdict is Verdict.SAFE

@@ -26,7 +26,7 @@ def test_much_that_nothing_explains_is_not_understood_whatever_else_is_told() ->
     ):
         assert [words.quote for words in reading(told).unexplained_harmless] == strange  # the shipped limit is high
         strict = replace(PROTOCOL, limits=replace(PROTOCOL.limits, unexplained_words_forgiven=12))
-        assert [words.quote for words in read(told, strict).unexplained] == strange
+        assert [found.words.quote for found in read(told, strict).unexplained] == strange
         assert read(told, strict).unexplained_harmless == ()
 
 
@@ -65,12 +65,12 @@ def test_what_is_known_elsewhere_makes_no_words_understood(text: str, garbled: b
 def test_what_is_held_fetched_or_announced_needs_an_explanation(told: str) -> None:
     found_there = reading(f"They argue about parking. {told}. No weapons.")
     spoken = {finding.words.quote for finding in found_there.findings}
-    assert told in [words.quote for words in found_there.unexplained] or spoken, told
+    assert told in [found.words.quote for found in found_there.unexplained] or spoken, told
 
 
 def test_what_is_quoted_needs_an_explanation_of_its_own() -> None:
     text = 'They argue about parking and he said "moon over green hills" twice. No weapons.'
-    assert [words.quote for words in reading(text).unexplained] == ["moon over green hills"]
+    assert [found.words.quote for found in reading(text).unexplained] == ["moon over green hills"]
 
 
 @pytest.mark.parametrize(
@@ -85,11 +85,11 @@ def test_what_is_quoted_needs_an_explanation_of_its_own() -> None:
     ],
 )
 def test_a_quotation_mark_left_over_turns_no_other(text: str, quoted: list[str]) -> None:
-    assert [words.quote for words in reading(text).unexplained] == quoted
+    assert [found.words.quote for found in reading(text).unexplained] == quoted
 
 
 def test_a_deed_needs_more_words_that_explain_it() -> None:
     told = "They bicker while he lifted the gray parcel"
-    assert [words.quote for words in reading(f"{told}. No weapons.").unexplained] == [told]
+    assert [found.words.quote for found in reading(f"{told}. No weapons.").unexplained] == [told]
     harmless = reading("They bicker while he strolled under gray clouds. No weapons.")
-    assert harmless.unexplained == harmless.unexplained_harmless == ()
+    assert (harmless.unexplained, harmless.unexplained_harmless) == ((), ())

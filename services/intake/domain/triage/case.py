@@ -19,9 +19,12 @@ from services.intake.domain.triage.model import (
     RecommendedResponse,
     Statement,
 )
-from services.intake.domain.triage.opinion import sentence_around
+from services.intake.domain.triage.opinion import Heard, sentence_around
 from services.intake.domain.triage.protocol import (
+    AMBIGUOUS_SHOWN,
     SECOND_OPINION,
+    UNEXPLAINED,
+    UNEXPLAINED_SHOWN,
     CodeEntry,
     CodeVerdict,
     Matter,
@@ -116,6 +119,8 @@ class _StatementReader:
         self.statement = statement
         self.evidence = evidence
         self.told = told
+        self.heard: Heard | None = None
+        """What the narrative sounds like to the second opinion, if it was asked."""
 
     def read(self) -> bool:
         """Read the statement; return whether the call's own words have begun."""
@@ -190,6 +195,8 @@ class _StatementReader:
         for finding in reading.findings:
             if finding not in ambiguous:
                 self._speak(finding.rule, name, finding.words)
+        if name == "narrative":
+            self.heard = self._listened(reading, ambiguous)
         self._add_as_it_sounds(ambiguous)
         self.case.signals |= reading.signals
         for age, words in reading.caller_ages:
@@ -199,7 +206,7 @@ class _StatementReader:
             self._speak("language_unsupported", name)
         if name == "narrative":
             self._check_understood(reading)
-            self._ask_second_opinion(text, reading, ambiguous)
+            self._ask_second_opinion(text, reading)
         if not self.statement.linked:
             self.case.own_signals |= reading.signals
             if name != "answers":
@@ -215,10 +222,18 @@ class _StatementReader:
         if self._is_garbled(reading):
             self._speak("garbled_text", "narrative")
         if not self.told and not self.statement.linked:
-            for words in reading.unexplained:
-                self._speak("unexplained_words", "narrative", words)
+            for found in reading.unexplained:
+                rule = UNEXPLAINED_SHOWN if self._sounds_calm(found) else UNEXPLAINED
+                self._speak(rule, "narrative", found.words)
             for words in reading.unexplained_harmless:
-                self._speak("unexplained_shown", "narrative", words)
+                self._speak(UNEXPLAINED_SHOWN, "narrative", words)
+
+    def _sounds_calm(self, found: Finding) -> bool:
+        asked = self.protocol.second_opinion
+        if asked is None or self.heard is None or not found.ambiguous_in:
+            return False
+        is_asked = self.protocol.rules[found.rule].unless_calm
+        return is_asked and asked.meant(found.ambiguous_in, self.heard.score) == AMBIGUOUS_SHOWN
 
     def _told_ambiguously(self, name: str, reading: Reading) -> tuple[Finding, ...]:
         """Return what is told in ambiguous words, unless a hazard is told plainly.
@@ -233,29 +248,33 @@ class _StatementReader:
     def _is_hazard(self, found: Finding) -> bool:
         return self.protocol.rules[found.rule].effect is Effect.UNSAFE
 
-    def _ask_second_opinion(self, text: str, reading: Reading, ambiguous: tuple[Finding, ...]) -> None:
-        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted.
+    def _listened(self, reading: Reading, ambiguous: tuple[Finding, ...]) -> Heard | None:
+        """Return what the story, as a whole, sounds like.
 
         Where a rule has found a hazard in the text nobody needs to be asked: that stands for good.
         """
         asked = self.protocol.second_opinion
         disqualified = any(self._is_hazard(found) and found not in ambiguous for found in reading.findings)
-        if asked is None or disqualified or not reading.story:
-            return
-        score, loudest = asked.opinion.listen(reading.story)
-        if score > asked.above:
-            start, end = sentence_around(reading.story, loudest)
+        return None if asked is None or disqualified or not reading.story else asked.opinion.listen(reading.story)
+
+    def _ask_second_opinion(self, text: str, reading: Reading) -> None:
+        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
+        asked = self.protocol.second_opinion
+        if asked is not None and self.heard is not None and self.heard.score > asked.above:
+            start, end = sentence_around(reading.story, self.heard.loudest)
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
     def _add_as_it_sounds(self, ambiguous: Iterable[Finding]) -> None:
-        """Add what is told in ambiguous words, each by how its sentence sounds.
+        """Add what is told in ambiguous words, each by how its sentence sounds, and the story around it.
 
-        Where it sounds unfit the hazard counts, where it sounds calm it is only shown, and a person reads the others.
+        Where the sentence sounds unfit the hazard counts, where both sound calm it is only shown, and a person reads
+        the others.
         """
         asked = self.protocol.second_opinion
         for found in ambiguous:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
-            milder = None if asked is None else asked.meant(found.ambiguous_in)
+            heard = self.heard
+            milder = None if asked is None or heard is None else asked.meant(found.ambiguous_in, heard.score)
             if milder is not None:
                 why = self.protocol.rules[milder]
                 reason = replace(reason, effect=why.effect, explanation=why.explanation)
@@ -311,8 +330,8 @@ class _StatementReader:
 
     def _check_matter(self) -> None:
         """The call's first words must tell of a dispute, or of a harm that somebody known has done."""
-        case = self.case
-        if not case.conflict_known:
+        case, asked, heard = self.case, self.protocol.second_opinion, self.heard
+        if not case.conflict_known and (asked is None or heard is None or not asked.takes_for_a_dispute(heard.score)):
             self._speak("no_conflict_found", "narrative")
         somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
         if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:

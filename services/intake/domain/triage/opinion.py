@@ -53,7 +53,14 @@ class Opinion:
     """The patterns, and how much each counts."""
 
     def __init__(
-        self, spellings: Whole, patterns: Whole, least: Whole, weights: Whole, *, start: int, unit: float
+        self,
+        spellings: NDArray[np.signedinteger],
+        patterns: Whole,
+        least: Whole,
+        weights: Whole,
+        *,
+        start: int,
+        unit: float,
     ) -> None:
         """`spellings`: (buckets, traits); `patterns`: (width, traits, patterns); `least`, `weights`: (patterns,).
 
@@ -118,7 +125,7 @@ class Opinion:
         rows = self._rows
         for word in words:
             if word not in rows:
-                traits = self._spellings[buckets(word, len(self._spellings))].sum(axis=0).astype(np.float64)
+                traits = self._spellings[buckets(word, len(self._spellings))].sum(axis=0, dtype=np.float64)
                 part = np.clip(traits @ self._patterns // _COARSE, -self._loudest_part, self._loudest_part)
                 self._parts[:, len(rows)] = part.reshape(self._width, self._count)
                 rows[word] = len(rows)
@@ -169,5 +176,5 @@ def opinion(name: str, digest: str) -> Opinion:
     if found != digest:
         raise OpinionInvalid(f"the second opinion {name!r} has the digest {found}, another one than stated")
     with np.load(io.BytesIO(stored), allow_pickle=False) as parts:
-        whole = [parts[part].astype(np.int64) for part in ("spellings", "patterns", "least", "weights")]
-        return Opinion(*whole, start=int(parts["start"]), unit=float(parts["unit"]))
+        whole = [parts[part].astype(np.int64) for part in ("patterns", "least", "weights")]
+        return Opinion(parts["spellings"], *whole, start=int(parts["start"]), unit=float(parts["unit"]))

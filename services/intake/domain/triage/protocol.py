@@ -155,6 +155,8 @@ class Owner(NamedTuple):
     """What a denial denies."""
     yields: bool = False
     """The rule's phrases may be taken back by their last word: each of their ends counts."""
+    loose: bool = False
+    """Ordinary sentences fall into the rule's phrases by accident: told in everyday words, the sentence says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,14 +183,26 @@ class SecondOpinion(NamedTuple):
     above: int
     """What is told and scores higher is for a person to read."""
     above_ambiguous: int
-    """Up to this score what a sentence tells in ambiguous words is only shown."""
+    """Up to this score what a sentence tells in ambiguous words is only shown, if its story says the same."""
+    above_ambiguous_story: int
+    """Up to this score the whole story says so."""
+    above_unnamed: int | None = None
+    """Up to this score a story is taken for one of a dispute, although no word names one; None: never."""
 
-    def meant(self, sentence: Sequence[Token]) -> str | None:
-        """Return the rule that says what an ambiguous word of `sentence` is worth, or None: it counts in full."""
+    def meant(self, sentence: Sequence[Token], story: int) -> str | None:
+        """Return the rule that says what an ambiguous word of `sentence` is worth, or None: it counts in full.
+
+        `story`: the score of all that is told.
+        """
         score = self.opinion.listen(sentence).score
         if score > self.above:
             return None
-        return AMBIGUOUS if score > self.above_ambiguous else AMBIGUOUS_SHOWN
+        is_calm = score <= self.above_ambiguous and story <= self.above_ambiguous_story
+        return AMBIGUOUS_SHOWN if is_calm else AMBIGUOUS
+
+    def takes_for_a_dispute(self, story: int) -> bool:
+        """Tell whether a story of this score sounds like the ordinary disputes that it has learned."""
+        return self.above_unnamed is not None and story <= self.above_unnamed
 
 
 class Question(NamedTuple):
@@ -201,6 +215,8 @@ SIGNALS: Final = frozenset(
 )
 """The signals that `decide` itself asks for; combinations may name others."""
 
+UNEXPLAINED: Final = "unexplained_words"
+UNEXPLAINED_SHOWN: Final = "unexplained_shown"
 SYSTEM_RULES: Final = (
     "missing_weapons",
     "missing_violence",
@@ -208,8 +224,8 @@ SYSTEM_RULES: Final = (
     "missing_threats",
     "no_text",
     "garbled_text",
-    "unexplained_words",
-    "unexplained_shown",
+    UNEXPLAINED,
+    UNEXPLAINED_SHOWN,
     "text_cut",
     "language_unsupported",
     "location_unknown",

@@ -8,14 +8,12 @@ from typing import Any, Final
 from services.intake.domain.triage.everyday import WordListInvalid, everyday_words
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
-from services.intake.domain.triage.opinion import OpinionInvalid, opinion
 from services.intake.domain.triage.protocol import (
-    AMBIGUOUS,
-    AMBIGUOUS_SHOWN,
     IN_ONE_BREATH,
     SECOND_OPINION,
     SIGNALS,
     SYSTEM_RULES,
+    UNEXPLAINED,
     AnswerRule,
     CodeEntry,
     CodeVerdict,
@@ -27,10 +25,10 @@ from services.intake.domain.triage.protocol import (
     Question,
     Role,
     Rule,
-    SecondOpinion,
     normal_code,
 )
 from services.intake.domain.triage.protocol_keys import Key
+from services.intake.domain.triage.protocol_opinion import second_opinion
 
 _LANGUAGES: Final = ("en", "es")
 _LISTS: Final = MappingProxyType(
@@ -80,7 +78,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         combinations=_combinations(top["combinations"], rules, signals | {f"answer:{a.rule.id}" for a in answers}),
         questions=MappingProxyType(_questions(top["questions"])),
         limits=_limits(top["limits"]),
-        second_opinion=_second_opinion(top, rules),
+        second_opinion=second_opinion(top, rules),
         group_places=frozenset(place.lower() for place in top["group_places"].texts()),
         joins=_words(top["denials"], "joins"),
         disjoins=_words(top["denials"], "disjoins"),
@@ -174,8 +172,8 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", "unless_calm", *_LANGUAGES),
-        "system_rules": (),
+        "rules": ("call_type_only", "hides", "yields", "unless_calm", "loose", *_LANGUAGES),
+        "system_rules": ("unless_calm",),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
     }
@@ -188,6 +186,8 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
             rules[rule.id] = rule
             if rule.unless_calm and rule.effect is not Effect.REVIEW:
                 raise fields["unless_calm"].fault("is only for rules with the effect review")
+            if rule.unless_calm and section == "system_rules" and rule.id != UNEXPLAINED:
+                raise fields["unless_calm"].fault(f"is, of the system rules, only for {UNEXPLAINED}")
             if section == "rules":
                 _rule_phrases(key, fields, rule, phrases)
     for wanted in SYSTEM_RULES:
@@ -200,10 +200,15 @@ def _rule_phrases(key: Key, fields: Mapping[str, Key], rule: Rule, phrases: _Phr
     stated = [fields[language] for language in _LANGUAGES if language in fields]
     if not stated:
         raise key.fault("has no phrases")
-    for listed in stated:
-        phrases.add(listed, Owner(Role.RULE, rule.id, yields=rule.yields))
-        if rule.fact in CORE_FOUR:
-            phrases.add_deniable(listed, Owner(Role.DENIABLE, rule.id))
+    loose = fields["loose"].fields(optional=_LANGUAGES) if "loose" in fields else {}
+    if loose and rule.effect not in (Effect.UNSAFE, Effect.REVIEW):
+        raise fields["loose"].fault("is only for rules with the effect unsafe or review")
+    listed_loosely = [loose[language] for language in _LANGUAGES if language in loose]
+    for is_loose, lists in ((False, stated), (True, listed_loosely)):
+        for listed in lists:
+            phrases.add(listed, Owner(Role.RULE, rule.id, yields=rule.yields, loose=is_loose or rule.unless_calm))
+            if rule.fact in CORE_FOUR:
+                phrases.add_deniable(listed, Owner(Role.DENIABLE, rule.id))
 
 
 def _rule(fields: Mapping[str, Key]) -> Rule:
@@ -343,31 +348,6 @@ def _limits(key: Key) -> Limits:
         unexplained_words_forgiven=int(fields["unexplained_words_forgiven"].number(0, 1000)),
         most_foreign_share=fields["most_foreign_share"].number(0, 1),
     )
-
-
-def _second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondOpinion | None:
-    """Return who is asked, if anybody. Ambiguous words need somebody to ask: without, they would never count."""
-    has_ambiguous = "ambiguous" in top or any(rule.unless_calm for rule in rules.values())
-    if SECOND_OPINION not in top:
-        if has_ambiguous:
-            section = top["ambiguous" if "ambiguous" in top else "rules"]
-            raise section.fault(f"what counts unless it sounds calm needs the section {SECOND_OPINION!r}")
-        return None
-    key = top[SECOND_OPINION]
-    fields = key.fields("model", "sha256", "above", *(("above_ambiguous",) if has_ambiguous else ()))
-    needed = {SECOND_OPINION: Effect.REVIEW}
-    if has_ambiguous:
-        needed |= {AMBIGUOUS: Effect.REVIEW, AMBIGUOUS_SHOWN: Effect.NOTE}
-    for rule, effect in needed.items():
-        if rule not in rules or rules[rule].effect is not effect:
-            raise key.fault(f"needs the rule {rule!r} among the system rules, with the effect {effect.value}")
-    try:
-        asked = opinion(fields["model"].text(), fields["sha256"].text())
-    except OpinionInvalid as invalid:
-        raise key.fault(str(invalid)) from None
-    above = fields["above"].number(-100, 100)
-    above_ambiguous = fields["above_ambiguous"].number(-100, above) if has_ambiguous else above
-    return SecondOpinion(asked, asked.score_of(above), asked.score_of(above_ambiguous))
 
 
 def _questions(key: Key) -> dict[str, Question]:

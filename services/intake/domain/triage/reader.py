@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from services.intake.domain.triage.denials import Denials, Found, Span
 from services.intake.domain.triage.model import Effect
-from services.intake.domain.triage.protocol import Protocol, Role
+from services.intake.domain.triage.protocol import UNEXPLAINED, Protocol, Role, Rule
 from services.intake.domain.triage.text import QUOTES, Break, Token, tokenize
 from services.intake.domain.triage.walk import Match
 
@@ -75,7 +75,7 @@ class Reading:
     known_words: int
     garbled: bool
     """Some of it cannot be understood, whatever is said around that."""
-    unexplained: tuple[Words, ...]
+    unexplained: tuple[Finding, ...]
     """Sentences that nothing ordinary, no denial and no figure of speech explains although they need it: somebody
     holds, carries, fetches, hides or announces something, or they are somebody's very words."""
     unexplained_harmless: tuple[Words, ...]
@@ -132,7 +132,7 @@ class _Reader:
             words=len(words),
             known_words=len(known),
             garbled=self._is_garbled(known),
-            unexplained=tuple(self.quote(*span) for span in unexplained),
+            unexplained=tuple(self._strange(unexplained)),
             unexplained_harmless=tuple(self.quote(*span) for span in harmless),
             story=tuple(token for at, token in enumerate(self.tokens) if not self.denied.covers_word(at)),
         )
@@ -150,7 +150,7 @@ class _Reader:
         """Yield each rule once for each different wording, an ambiguous one once for each thing told around it."""
         seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
-        found = [(rule, span, self._is_ambiguous(rule, span)) for rule, span in self._findings()]
+        found = list(self._findings())
         few = sum(is_ambiguous for *_, is_ambiguous in found) <= _MOST_AMBIGUOUS
         for rule, span, is_ambiguous in found:
             around = self._told_around(span) if few and is_ambiguous else ()
@@ -172,21 +172,29 @@ class _Reader:
         told = tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
         return told if len(told) >= _FEWEST_AROUND else ()
 
-    def _is_ambiguous(self, rule_id: str, span: Span) -> bool:
-        rule = self.protocol.rules[rule_id]
-        if rule.unless_calm:
-            return self._is_everyday(span)
-        return rule.effect is Effect.UNSAFE and self.ambiguous.covers(span)
+    def _strange(self, unexplained: Sequence[Span]) -> Iterator[Finding]:
+        """Yield what nobody explains; told in everyday words, what is told around it may say what it means."""
+        few = len(unexplained) <= _MOST_AMBIGUOUS
+        for span in unexplained:
+            around = self._told_around(span) if few and self._is_everyday(span) else ()
+            yield Finding(UNEXPLAINED, self.quote(*span), around)
+
+    def _is_ambiguous(self, match: Match, rule: Rule) -> bool:
+        if self.found.owner(match).loose:
+            return self._is_everyday(Span(match.first, match.last))
+        return rule.effect is Effect.UNSAFE and self.ambiguous.covers(match)
 
     def _is_everyday(self, span: Span) -> bool:
         """Tell whether all of it is spelled as listed: a misspelled word may be meant otherwise."""
         words = (token.word for token in self.tokens[span.first : span.last + 1])
         return all(_is_number(word) or self.protocol.lexicon.knows(word) for word in words)
 
-    def _findings(self) -> Iterator[tuple[str, Span]]:
-        yield from ((rule.id, Span(match.first, match.last)) for match, rule in self.asserted)
-        yield from (("denial_with_exception", span) for span in self.denials.excepted)
-        yield from (("denied_by_accused", denial.span) for denial in self.denials.by_accused)
+    def _findings(self) -> Iterator[tuple[str, Span, bool]]:
+        """Yield what each rule finds, where, and whether its sentence has to say what is meant."""
+        for match, rule in self.asserted:
+            yield rule.id, Span(match.first, match.last), self._is_ambiguous(match, rule)
+        yield from (("denial_with_exception", span, False) for span in self.denials.excepted)
+        yield from (("denied_by_accused", denial.span, False) for denial in self.denials.by_accused)
 
     def _denied(self) -> Mapping[str, Words]:
         denied: dict[str, Words] = {}
@@ -280,8 +288,7 @@ class _Reader:
         speaking: set[int] = set()
         heard: set[int] = set()
         for match, rule in self.asserted:
-            ambiguous = self._is_ambiguous(rule.id, Span(match.first, match.last))
-            (heard if ambiguous else speaking).add(match.first)
+            (heard if self._is_ambiguous(match, rule) else speaking).add(match.first)
         return speaking, heard
 
     def _said(self) -> Iterator[Span]:
