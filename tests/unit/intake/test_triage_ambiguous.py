@@ -133,6 +133,56 @@ def test_what_nobody_explains_is_only_shown_where_it_sounds_calm_in_everyday_wor
         assert UNEXPLAINED in rules(strict, Effect.REVIEW)
 
 
+def test_who_tells_much_that_nobody_explains_means_it() -> None:
+    told = "He told them they wont be strolling much longer by the {} entrance."
+    colors = [
+        "red",
+        "blue",
+        "green",
+        "yellow",
+        "purple",
+        "orange",
+        "brown",
+        "black",
+        "white",
+        "gray",
+        "pink",
+        "silver",
+        "golden",
+        "violet",
+        "crimson",
+        "amber",
+        "olive",
+    ]
+    for number, is_heard in ((16, True), (17, False)):
+        text = " ".join(told.format(color) for color in colors[:number])
+        assert [bool(found.ambiguous_in) for found in read(text, PROTOCOL).unexplained] == [is_heard] * number
+
+
+def test_words_that_nobody_explains_are_heard_only_where_the_protocol_says_so() -> None:
+    document = dict(PROTOCOL.document)
+    document["system_rules"] = [strict(rule) for rule in document["system_rules"]]
+    told = f"{QUARREL} He told them they wont be strolling much longer by the purple entrance."
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    calm = asked._replace(above=10**15, above_ambiguous=10**14, above_ambiguous_story=10**14)
+    for protocol, effect in ((PROTOCOL, Effect.NOTE), (parse_protocol(document), Effect.REVIEW)):
+        decision = decide(evidence(said(told)), replace(protocol, second_opinion=calm), PlanRules())
+        assert {UNEXPLAINED, UNEXPLAINED_SHOWN} & rules(decision, effect)
+
+
+def test_a_loose_construction_is_denied_as_any_other() -> None:
+    assert {found.rule for found in read("Tailgating was the start of it.", PROTOCOL).findings} == {"vehicle_weapon"}
+    assert read("No tailgating, RP says.", PROTOCOL).findings == ()
+
+
+def test_with_nobody_to_ask_a_dispute_must_be_named() -> None:
+    told = "The shears are back on Tuesday with the blue case and two boxes of tulips."
+    alone = replace(PROTOCOL, second_opinion=None)
+    decision = decide(evidence(said(told, call_type_code=None)), alone, PlanRules())
+    assert "no_conflict_found" in rules(decision, Effect.REVIEW)
+
+
 def test_a_story_that_sounds_like_a_dispute_is_one_though_no_word_names_it() -> None:
     told = "The shears are back on Tuesday with the blue case and two boxes of tulips."
     for unnamed, is_one in ((1e6, True), (-1e6, False)):
