@@ -135,25 +135,22 @@ def test_what_nobody_explains_is_only_shown_where_it_sounds_calm_in_everyday_wor
 
 def test_who_tells_much_that_nobody_explains_means_it() -> None:
     told = "He told them they wont be strolling much longer by the {} entrance."
-    colors = [
-        "red",
-        "blue",
-        "green",
-        "yellow",
-        "purple",
-        "orange",
-        "brown",
-        "black",
-        "white",
-        "gray",
-        "pink",
-        "silver",
-        "golden",
-        "violet",
-        "crimson",
-        "amber",
-        "olive",
+    sizes = [
+        "small",
+        "large",
+        "short",
+        "narrow",
+        "wide",
+        "round",
+        "square",
+        "heavy",
+        "light",
+        "plain",
+        "broad",
+        "thin",
+        "flat",
     ]
+    colors = ["red", "blue", "green", "yellow", *sizes]
     for number, is_heard in ((16, True), (17, False)):
         text = " ".join(told.format(color) for color in colors[:number])
         assert [bool(found.ambiguous_in) for found in read(text, PROTOCOL).unexplained] == [is_heard] * number

@@ -9,6 +9,7 @@ import pytest
 
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage import opinion as module
+from services.intake.domain.triage.case import unite
 from services.intake.domain.triage.decide import clearance_of, decide
 from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
 from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, spoken
@@ -144,6 +145,17 @@ def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> N
     older = parse_protocol(document)
     assert older.second_opinion is None
     assert decide(evidence(said(ONLY_SOUNDS_SO)), older, PlanRules()).verdict is Verdict.SAFE
+
+
+def test_an_update_of_three_words_is_for_the_rules_alone() -> None:
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    anxious = replace(PROTOCOL, second_opinion=asked._replace(above=asked.opinion.score_of(-100)))
+    for update, is_heard in (("Still arguing, calmly.", False), ("They are still arguing, calmly.", True)):
+        case = unite(evidence(Statement("update:1", update)), anxious)
+        assert (SECOND_OPINION in {reason.rule for reason in case.reasons}) is is_heard
+    assert decided(said(), Statement("update:1", "Still arguing, calmly.")).verdict is Verdict.SAFE
+    assert decided(said(), Statement("update:1", "Ya no contesta.")).verdict is not Verdict.SAFE
 
 
 def test_every_number_is_one_word_and_a_word_is_known_by_its_parts() -> None:

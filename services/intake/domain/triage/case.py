@@ -35,6 +35,8 @@ from services.intake.domain.triage.protocol import (
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
 from services.intake.domain.triage.text import foreign_share
 
+_FEWEST_HEARD: Final = 4
+"""Fewer words than that ("Still arguing, calmly.") sound like nothing in particular: only the rules read them."""
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
 """Facts whose `no` is the bad news."""
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
@@ -255,7 +257,9 @@ class _StatementReader:
         """
         asked = self.protocol.second_opinion
         disqualified = any(self._is_hazard(found) and found not in ambiguous for found in reading.findings)
-        return None if asked is None or disqualified or not reading.story else asked.opinion.listen(reading.story)
+        if asked is None or disqualified or len(reading.story) < _FEWEST_HEARD:
+            return None
+        return asked.opinion.listen(reading.story)
 
     def _ask_second_opinion(self, text: str, reading: Reading) -> None:
         """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
