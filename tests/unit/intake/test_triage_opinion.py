@@ -152,8 +152,10 @@ def test_an_update_of_three_words_is_for_the_rules_alone() -> None:
     assert asked is not None
     anxious = replace(PROTOCOL, second_opinion=asked._replace(above=asked.opinion.score_of(-100)))
     for update, is_heard in (("Still arguing, calmly.", False), ("They are still arguing, calmly.", True)):
-        case = unite(evidence(Statement("update:1", update)), anxious)
+        case = unite(evidence(said(f"{QUARREL} He has a knife."), Statement("update:1", update)), anxious)
         assert (SECOND_OPINION in {reason.rule for reason in case.reasons}) is is_heard
+    first = unite(evidence(said("Still arguing, calmly.")), anxious)
+    assert SECOND_OPINION in {reason.rule for reason in first.reasons}
     assert decided(said(), Statement("update:1", "Still arguing, calmly.")).verdict is Verdict.SAFE
     assert decided(said(), Statement("update:1", "Ya no contesta.")).verdict is not Verdict.SAFE
 

@@ -36,7 +36,7 @@ from services.intake.domain.triage.reader import Finding, People, Reading, Words
 from services.intake.domain.triage.text import foreign_share
 
 _FEWEST_HEARD: Final = 4
-"""Fewer words than that ("Still arguing, calmly.") sound like nothing in particular: only the rules read them."""
+"""An update of fewer words ("Still arguing, calmly.") sounds like nothing in particular: only the rules read it."""
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
 """Facts whose `no` is the bad news."""
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
@@ -231,11 +231,13 @@ class _StatementReader:
                 self._speak(UNEXPLAINED_SHOWN, "narrative", words)
 
     def _sounds_calm(self, found: Finding) -> bool:
-        asked = self.protocol.second_opinion
-        if asked is None or self.heard is None or not found.ambiguous_in:
-            return False
-        is_asked = self.protocol.rules[found.rule].unless_calm
-        return is_asked and asked.meant(found.ambiguous_in, self.heard.score) == AMBIGUOUS_SHOWN
+        is_asked = self.protocol.rules[found.rule].unless_calm and found.ambiguous_in
+        return bool(is_asked) and self._meant(found) == AMBIGUOUS_SHOWN
+
+    def _meant(self, found: Finding) -> str | None:
+        """Return the rule that says what is ambiguous in `found`, or None: it counts in full, as it does with nobody to ask."""
+        asked, heard = self.protocol.second_opinion, self.heard
+        return None if asked is None or heard is None else asked.meant(found.ambiguous_in, heard.score)
 
     def _told_ambiguously(self, name: str, reading: Reading) -> tuple[Finding, ...]:
         """Return what is told in ambiguous words, unless a hazard is told plainly.
@@ -257,7 +259,8 @@ class _StatementReader:
         """
         asked = self.protocol.second_opinion
         disqualified = any(self._is_hazard(found) and found not in ambiguous for found in reading.findings)
-        if asked is None or disqualified or len(reading.story) < _FEWEST_HEARD:
+        fewest = _FEWEST_HEARD if self.told else 1
+        if asked is None or disqualified or len(reading.story) < fewest:
             return None
         return asked.opinion.listen(reading.story)
 
@@ -274,12 +277,9 @@ class _StatementReader:
         Where the sentence sounds unfit the hazard counts, where both sound calm it is only shown, and a person reads
         the others.
         """
-        asked = self.protocol.second_opinion
         for found in ambiguous:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
-            heard = self.heard
-            milder = None if asked is None or heard is None else asked.meant(found.ambiguous_in, heard.score)
-            if milder is not None:
+            if (milder := self._meant(found)) is not None:
                 why = self.protocol.rules[milder]
                 reason = replace(reason, effect=why.effect, explanation=why.explanation)
             self.case.reasons.append(reason)
