@@ -205,6 +205,13 @@ def _ambiguous(protocol: Protocol) -> Iterable[str]:
     for tag, name in _LANGUAGES:
         listed = protocol.document.get("ambiguous", {}).get(tag, ())
         yield f"**{name}:** {' · '.join(entry.replace('|', ', ') for entry in listed)}"
+    if very_calm := ", ".join(f"`{rule.id}`" for rule in protocol.rules.values() if rule.unless_very_calm):
+        yield (
+            "**Plainly, but very calm.** What these rules find plainly, in everyday words and in a sentence of six words or "
+            f"more, is only shown where the sentence is below {stated['above_plain']} and the story below "
+            f"{stated['above_plain_story']}, and nothing else counts in full: {very_calm}. "
+            "[Why, and what bounds it](decisions/0006-very-calm-stories.md)."
+        )
     yield from _loose(protocol)
 
 
@@ -218,7 +225,8 @@ def _loose(protocol: Protocol) -> Iterable[str]:
     if rows:
         yield (
             "**Loose constructions** are phrases of a rule that ordinary sentences fall into by accident. They are heard "
-            "as ambiguous words are, where they are told in everyday words."
+            "as ambiguous words are, where they are told in everyday words; in a short sentence both by itself and with what "
+            "stands beside it."
         )
         yield table(("rule", *(f"{name}, such as" for _, name in _LANGUAGES)), rows)
 

@@ -21,8 +21,9 @@ from services.intake.domain.triage.reader import read
 
 UNSEEN: Final = Path(__file__).parent / "unseen"
 _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
-_ABOVE_AMBIGUOUS: Final = (-4.0, -3.0, -2.0, -1.0, 0.0)
+_ABOVE_AMBIGUOUS: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 _ABOVE_AMBIGUOUS_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.0, 0.0)
+_ABOVE_PLAIN_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0)
 _NEVER: Final = 1e6
 _BINS: Final = (-4.0, -2.0, 0.0, 2.0, 4.0)
 
@@ -66,6 +67,13 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield from _table("only shown up to", "above_ambiguous_story", _ABOVE_AMBIGUOUS_STORY, protocol, cases)
     yield ""
+    yield (
+        "By `above_plain_story`: up to which log odds of the story what is told plainly is only shown "
+        "([decision 6](decisions/0006-very-calm-stories.md))."
+    )
+    yield ""
+    yield from _table("only shown up to", "above_plain_story", _ABOVE_PLAIN_STORY, protocol, cases)
+    yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
     yield "| log odds | calls | not fit |"
@@ -79,7 +87,7 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     assert asked is not None
     yield f"| {what} | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
     yield "|---|---|---|---|"
-    each = asked._replace(above_ambiguous=asked.opinion.score_of(-_NEVER))
+    each = asked._replace(above_ambiguous=asked.opinion.score_of(-_NEVER), above_plain=None)
     if key == "above":
         alone = each._replace(above=asked.opinion.score_of(_NEVER))
         yield _row("the rules alone, each ambiguous word for a person", replace(protocol, second_opinion=alone), cases)

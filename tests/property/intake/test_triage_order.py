@@ -170,7 +170,7 @@ FRAGILE = (
     "Los vecinos discuten. Он стоит у двери.",
     "Officer spoke with group of 14 people arguing.",
     "k n i f e. Neighbors argue.",
-    'Neighbors argue. She says "remember the orchids"',
+    'Neighbors argue. She says "remember the zorchids"',
     'Neighbors argue. The board is 6" wide. He said "flurbs by morning" and left',
     "The heron glides past umbrellas beneath velvet rain since copper dawn wandered over quiet violet hills.",
     "Neighbors argue. He pulled out a flurb from the sleeve.",
@@ -207,7 +207,11 @@ def kept(text: str) -> set[tuple[str, str]]:
     Without what the story around it may say to be calm: the second opinion, and whatever that is asked about.
     """
     reading = read(text, PROTOCOL)
-    heard = {(UNEXPLAINED, fold(found.words.quote)) for found in reading.unexplained if found.ambiguous_in}
+    heard = {
+        (found.rule, fold(found.words.quote))
+        for found in (*reading.findings, *reading.unexplained)
+        if found.plainly_in or (found.rule == UNEXPLAINED and found.ambiguous_in)
+    }
     asked_about = (PROTOCOL.rules[AMBIGUOUS].explanation, PROTOCOL.rules[SECOND_OPINION].explanation)
     found = {
         (reason.rule, fold(reason.quote or ""))

@@ -62,7 +62,7 @@ def test_a_protocol_cannot_list_them_and_ask_nobody(document: dict[str, Any], fa
 
 
 def in_rules(**more: Any) -> dict[str, Any]:
-    """Return the document without ambiguous words, loose constructions and `unless_calm`, but for `more` in a rule."""
+    """Return the document in which everything counts for good, but for `more` in a rule."""
     document = with_changes()
     del document["ambiguous"]
     document["rules"] = [
@@ -74,13 +74,13 @@ def in_rules(**more: Any) -> dict[str, Any]:
 
 def strict(rule: dict[str, Any]) -> dict[str, Any]:
     """Return a rule as a council would state it that trusts nobody's ear: what is loose counts in full."""
-    stated = {key: value for key, value in rule.items() if key not in ("unless_calm", "loose")}
+    stated = {key: value for key, value in rule.items() if key not in ("unless_calm", "unless_very_calm", "loose")}
     for language, phrases in rule.get("loose", {}).items():
         stated[language] = [*rule.get(language, ()), *phrases]
     return stated
 
 
-@pytest.mark.parametrize("more", [{"unless_calm": True}, {"loose": {"en": ["shot of"]}}])
+@pytest.mark.parametrize("more", [{"unless_calm": True}, {"unless_very_calm": True}, {"loose": {"en": ["shot of"]}}])
 def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more: dict[str, Any]) -> None:
     with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
         parse_protocol(in_rules(**more))
@@ -90,6 +90,8 @@ def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more:
     ("section", "rule", "more", "fault"),
     [
         ("rules", "weapon", {"unless_calm": True}, "unless_calm: is only for rules with the effect review"),
+        ("rules", "fear", {"unless_calm": True}, "unless_very_calm: is only for rules with the effect"),
+        ("rules", "blades_named", {"effect": "note"}, "unless_very_calm: is only for rules with the effect"),
         ("rules", "weapon", {"loose": {"fr": ["feu"]}}, "loose.fr: is not a key of a protocol"),
         (
             "rules",
@@ -109,7 +111,7 @@ def test_what_may_count_unless_it_sounds_calm(section: str, rule: str, more: dic
 
 def test_without_all_of_it_every_word_counts_in_full() -> None:
     document = {**in_rules(), SECOND_OPINION: dict(PROTOCOL.document[SECOND_OPINION])}
-    for key in ("above_ambiguous", "above_ambiguous_story", "above_unnamed"):
+    for key in ("above_ambiguous", "above_ambiguous_story", "above_plain", "above_plain_story", "above_unnamed"):
         del document[SECOND_OPINION][key]
     counted = parse_protocol(document)
     for told in (MENU, ACROSS):

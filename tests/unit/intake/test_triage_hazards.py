@@ -8,6 +8,7 @@ from tests.unit.intake.evidence import QUARREL, QUARREL_ES, RECITAL, decided, re
 # What is told | the reason that it must give | the same denied, or said of something harmless
 HAZARDS = [
     ("He has a knife.", "weapon", "No knives."),
+    ("They have knives.", "weapon", "No knives at all."),
     ("Neighbor is armed.", "weapon", "Neighbor unarmed."),
     ("There was a gunshot.", "weapon", "No guns, no weapons."),
     ("S1 is swinging a bat.", "weapon", "They argue about baseball practice."),

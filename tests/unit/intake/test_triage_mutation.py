@@ -22,6 +22,7 @@ ONLY_THIS_RULE: Final = {
     "restraint": "No la deja salir.",
     "vehicle_weapon": "Le echó el carro encima.",
     "injury": "She is bleeding.",
+    "blades_named": "They have knives.",
     "threat": "He threatened RP.",
     "threat_conditional": "Try me.",
     "threat_implied": "He said she won't see tomorrow.",

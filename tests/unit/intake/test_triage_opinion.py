@@ -28,7 +28,10 @@ ONLY_SOUNDS_SO = (
 """No rule speaks of it."""
 _ASKED = PROTOCOL.second_opinion
 assert _ASKED is not None
-ALONE = replace(PROTOCOL, second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_unnamed=None))
+ALONE = replace(
+    PROTOCOL,
+    second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_plain=None, above_unnamed=None),
+)
 """The rules with an opinion that says nothing of any story; ambiguous words are for a person."""
 
 
@@ -52,7 +55,7 @@ def test_it_never_makes_a_call_safer_that_is_told_without_ambiguous_words() -> N
     for case in cases()[::3]:
         record = case.record
         told = read(record["narrative"], PROTOCOL)
-        if any(found.ambiguous_in for found in (*told.findings, *told.unexplained)):
+        if any(found.ambiguous_in or found.plainly_in for found in (*told.findings, *told.unexplained)):
             continue  # what these mean it is asked: test_triage_ambiguous
         call = evidence(said(record["narrative"], answers=record["answers"], call_type_text=record["call_type_text"]))
         alone = decide(call, ALONE, PlanRules())
@@ -119,7 +122,7 @@ def test_a_protocol_names_the_very_opinion_that_it_was_approved_with() -> None:
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"sha256": "0" * 64}, r"second_opinion: the second opinion 'opinion-[0-9-]+' has the digest"),
+        ({"sha256": "0" * 64}, r"second_opinion: the second opinion 'opinion-[0-9a-z-]+' has the digest"),
         ({"model": "nobody"}, "second_opinion: there is no second opinion 'nobody'"),
         ({"above": "high"}, "second_opinion.above: must be a number from -100 to 100"),
         ({"below": 1}, "second_opinion.below: is not a key of a protocol"),
@@ -139,7 +142,7 @@ def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> N
     del document[SECOND_OPINION], document["ambiguous"]
     for section in ("rules", "system_rules"):
         document[section] = [
-            {key: value for key, value in rule.items() if key not in ("unless_calm", "loose")}
+            {key: value for key, value in rule.items() if key not in ("unless_calm", "unless_very_calm", "loose")}
             for rule in document[section]
         ]
     older = parse_protocol(document)

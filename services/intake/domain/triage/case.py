@@ -22,6 +22,7 @@ from services.intake.domain.triage.model import (
 from services.intake.domain.triage.opinion import Heard, sentence_around
 from services.intake.domain.triage.protocol import (
     AMBIGUOUS_SHOWN,
+    PLAIN_SHOWN,
     SECOND_OPINION,
     UNEXPLAINED,
     UNEXPLAINED_SHOWN,
@@ -193,13 +194,13 @@ class _StatementReader:
                 yield name, reading
 
     def _take_over(self, name: str, text: str, reading: Reading) -> None:
-        ambiguous = self._told_ambiguously(name, reading)
+        open_ = self._left_open(name, reading)
         for finding in reading.findings:
-            if finding not in ambiguous:
+            if finding not in open_:
                 self._speak(finding.rule, name, finding.words)
         if name == "narrative":
-            self.heard = self._listened(reading, ambiguous)
-        self._add_as_it_sounds(ambiguous)
+            self.heard = self._listened(reading, open_)
+        self._add_as_it_sounds(open_)
         self.case.signals |= reading.signals
         for age, words in reading.caller_ages:
             if age < self.protocol.limits.adult_age:
@@ -239,26 +240,31 @@ class _StatementReader:
         asked, heard = self.protocol.second_opinion, self.heard
         return None if asked is None or heard is None else asked.meant(found.ambiguous_in, heard.score)
 
-    def _told_ambiguously(self, name: str, reading: Reading) -> tuple[Finding, ...]:
-        """Return what is told in ambiguous words, unless a hazard is told plainly.
+    def _finds_harmless(self, found: Finding) -> bool:
+        asked, heard = self.protocol.second_opinion, self.heard
+        return asked is not None and heard is not None and asked.finds_harmless(found.plainly_in, heard.score)
 
-        Only a call's first account may be told in such words: what is told later, or in a label, is meant as it is said.
+    def _left_open(self, name: str, reading: Reading) -> tuple[Finding, ...]:
+        """Return what counts by how it sounds, unless a hazard is told that counts for good.
+
+        Only in a call's first account anything does: what is told later, or in a label, is meant as it is said.
         """
         is_account = name == "narrative" and not self.told and not self.statement.linked
-        if not is_account or any(self._is_hazard(found) and not found.ambiguous_in for found in reading.findings):
+        open_ = tuple(found for found in reading.findings if found.ambiguous_in or found.plainly_in)
+        if not is_account or any(self._is_hazard(found) and found not in open_ for found in reading.findings):
             return ()
-        return tuple(found for found in reading.findings if found.ambiguous_in)
+        return open_
 
     def _is_hazard(self, found: Finding) -> bool:
         return self.protocol.rules[found.rule].effect is Effect.UNSAFE
 
-    def _listened(self, reading: Reading, ambiguous: tuple[Finding, ...]) -> Heard | None:
+    def _listened(self, reading: Reading, open_: tuple[Finding, ...]) -> Heard | None:
         """Return what the story, as a whole, sounds like.
 
         Where a rule has found a hazard in the text nobody needs to be asked: that stands for good.
         """
         asked = self.protocol.second_opinion
-        disqualified = any(self._is_hazard(found) and found not in ambiguous for found in reading.findings)
+        disqualified = any(self._is_hazard(found) and found not in open_ for found in reading.findings)
         fewest = _FEWEST_HEARD if self.told else 1
         if asked is None or disqualified or len(reading.story) < fewest:
             return None
@@ -271,15 +277,24 @@ class _StatementReader:
             start, end = sentence_around(reading.story, self.heard.loudest)
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
-    def _add_as_it_sounds(self, ambiguous: Iterable[Finding]) -> None:
-        """Add what is told in ambiguous words, each by how its sentence sounds, and the story around it.
+    def _add_as_it_sounds(self, open_: Iterable[Finding]) -> None:
+        """Add what is told openly, each by how its sentence sounds, and the story around it.
 
-        Where the sentence sounds unfit the hazard counts, where both sound calm it is only shown, and a person reads
-        the others.
+        What is told plainly is only shown where both sound very calm. Where nothing is told plainly, ambiguous words
+        count in full where their sentence sounds unfit, are only shown where both sound calm, and a person reads the
+        others.
         """
-        for found in ambiguous:
+        in_full = [found for found in open_ if found.plainly_in and not self._finds_harmless(found)]
+        is_disqualified = any(self._is_hazard(found) for found in in_full)
+        for found in open_:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
-            if (milder := self._meant(found)) is not None:
+            if is_disqualified or found in in_full:
+                milder = None  # it counts in full
+            elif found.plainly_in:
+                milder = PLAIN_SHOWN
+            else:
+                milder = self._meant(found)
+            if milder is not None:
                 why = self.protocol.rules[milder]
                 reason = replace(reason, effect=why.effect, explanation=why.explanation)
             self.case.reasons.append(reason)

@@ -4,7 +4,14 @@ from collections.abc import Mapping
 
 from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.opinion import OpinionInvalid, opinion
-from services.intake.domain.triage.protocol import AMBIGUOUS, AMBIGUOUS_SHOWN, SECOND_OPINION, Rule, SecondOpinion
+from services.intake.domain.triage.protocol import (
+    AMBIGUOUS,
+    AMBIGUOUS_SHOWN,
+    PLAIN_SHOWN,
+    SECOND_OPINION,
+    Rule,
+    SecondOpinion,
+)
 from services.intake.domain.triage.protocol_keys import Key
 
 
@@ -13,17 +20,21 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
     listed = (rule.mapping() for section in ("rules", "system_rules") for rule in top[section].items())
     in_rules = any(name in rule for rule in listed for name in ("unless_calm", "loose"))
     has_ambiguous = "ambiguous" in top or in_rules
+    has_plain = any("unless_very_calm" in rule.mapping() for rule in top["rules"].items())
     if SECOND_OPINION not in top:
-        if has_ambiguous:
+        if has_ambiguous or has_plain:
             section = top["ambiguous" if "ambiguous" in top else "rules"]
             raise section.fault(f"what counts unless it sounds calm needs the section {SECOND_OPINION!r}")
         return None
     key = top[SECOND_OPINION]
-    needed_too = ("above_ambiguous", "above_ambiguous_story") if has_ambiguous else ()
-    fields = key.fields("model", "sha256", "above", *needed_too, optional=("above_unnamed",))
+    if_ambiguous = ("above_ambiguous", "above_ambiguous_story") if has_ambiguous else ()
+    if_plain = ("above_plain", "above_plain_story") if has_plain else ()
+    fields = key.fields("model", "sha256", "above", *if_ambiguous, *if_plain, optional=("above_unnamed",))
     needed = {SECOND_OPINION: Effect.REVIEW}
     if has_ambiguous:
         needed |= {AMBIGUOUS: Effect.REVIEW, AMBIGUOUS_SHOWN: Effect.NOTE}
+    if has_plain:
+        needed[PLAIN_SHOWN] = Effect.NOTE
     for rule, effect in needed.items():
         if rule not in rules or rules[rule].effect is not effect:
             raise key.fault(f"needs the rule {rule!r} among the system rules, with the effect {effect.value}")
@@ -41,5 +52,7 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
         asked.score_of(above),
         above_ambiguous=score("above_ambiguous") if has_ambiguous else asked.score_of(-100),
         above_ambiguous_story=score("above_ambiguous_story") if has_ambiguous else asked.score_of(-100),
+        above_plain=score("above_plain") if has_plain else None,
+        above_plain_story=score("above_plain_story") if has_plain else None,
         above_unnamed=score("above_unnamed") if "above_unnamed" in fields else None,
     )

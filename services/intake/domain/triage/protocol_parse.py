@@ -172,7 +172,7 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", "unless_calm", "loose", *_LANGUAGES),
+        "rules": ("call_type_only", "hides", "yields", "unless_calm", "unless_very_calm", "loose", *_LANGUAGES),
         "system_rules": ("unless_calm",),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -186,6 +186,10 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
             rules[rule.id] = rule
             if rule.unless_calm and rule.effect is not Effect.REVIEW:
                 raise fields["unless_calm"].fault("is only for rules with the effect review")
+            if rule.unless_very_calm and (rule.unless_calm or rule.effect not in (Effect.UNSAFE, Effect.REVIEW)):
+                raise fields["unless_very_calm"].fault(
+                    "is only for rules with the effect unsafe or review, beside no unless_calm"
+                )
             if rule.unless_calm and section == "system_rules" and rule.id != UNEXPLAINED:
                 raise fields["unless_calm"].fault(f"is, of the system rules, only for {UNEXPLAINED}")
             if section == "rules":
@@ -227,6 +231,7 @@ def _rule(fields: Mapping[str, Key]) -> Rule:
         hides=read("hides", Key.flag, otherwise=False),
         yields=read("yields", Key.flag, otherwise=False),
         unless_calm=read("unless_calm", Key.flag, otherwise=False),
+        unless_very_calm=read("unless_very_calm", Key.flag, otherwise=False),
         call_type_only=read("call_type_only", Key.flag, otherwise=False),
     )
 

@@ -9,6 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from enum import Enum, auto
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
@@ -44,13 +45,28 @@ class Words(NamedTuple):
     end: int
 
 
+Around = tuple[tuple[Token, ...], ...]
+"""What is told around some words: their sentence, and more where that is short. Each has to sound calm."""
+
+
 class Finding(NamedTuple):
     """One rule that the text speaks for."""
 
     rule: str
     words: Words
-    ambiguous_in: tuple[Token, ...] = ()
+    ambiguous_in: Around = ()
     """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
+    plainly_in: Around = ()
+    """The same, when it is told plainly, in everyday words, and its rule counts unless all sounds very calm."""
+
+
+class _Told(Enum):
+    """How a danger is told."""
+
+    AMBIGUOUSLY = auto()  # in words that its sentence explains
+    LOOSELY = auto()  # in several words that ordinary sentences fall into
+    PLAINLY = auto()  # so that only a very calm sentence and story set it aside
+    FOR_GOOD = auto()
 
 
 class People(NamedTuple):
@@ -148,29 +164,39 @@ class _Reader:
 
     def _distinct(self) -> Iterator[Finding]:
         """Yield each rule once for each different wording, an ambiguous one once for each thing told around it."""
-        seen: set[tuple[str, tuple[str, ...], tuple[str, ...]]] = set()
+        seen: set[tuple[str, _Told, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
         found = list(self._findings())
-        few = sum(is_ambiguous for *_, is_ambiguous in found) <= _MOST_AMBIGUOUS
-        for rule, span, is_ambiguous in found:
-            around = self._told_around(span) if few and is_ambiguous else ()
-            key = (rule, words[span.first : span.last + 1], tuple(token.word for token in around))
+        few = sum(told is _Told.AMBIGUOUSLY for *_, told in found) <= _MOST_AMBIGUOUS
+        for rule, span, told in found:
+            around = self._told_around(span) if few and told is not _Told.FOR_GOOD else ()
+            if len(around) > 1 and told is not _Told.LOOSELY:
+                around = ()  # in few words it is meant as it says: "She wants to die.", "Don't shoot!"
+            key = (rule, told, words[span.first : span.last + 1], tuple(t.word for part in around for t in part))
             if key not in seen:
                 seen.add(key)
-                yield Finding(rule, self.quote(*span), around)
+                is_plain = told is _Told.PLAINLY
+                yield Finding(rule, self.quote(*span), () if is_plain else around, around if is_plain else ())
 
-    def _told_around(self, span: Span) -> tuple[Token, ...]:
-        """Return what is told around `span` in its sentence, if that is enough to tell what it means.
+    def _told_around(self, span: Span) -> Around:
+        """Return what is told around `span` in its sentence, and beyond it where that is too short to tell.
 
-        No other sentence, and nothing far away, changes it.
+        Nothing if both are too short; nothing far away changes what it means.
         """
+        earliest, latest = max(0, span.first - _AROUND), min(len(self.tokens) - 1, span.last + _AROUND)
         first, last = span
-        while first > max(0, span.first - _AROUND) and self.tokens[first].before is not Break.HARD:
+        while first > earliest and self.tokens[first].before is not Break.HARD:
             first -= 1
-        while last < min(len(self.tokens) - 1, span.last + _AROUND) and self.tokens[last + 1].before is not Break.HARD:
+        while last < latest and self.tokens[last + 1].before is not Break.HARD:
             last += 1
-        told = tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
-        return told if len(told) >= _FEWEST_AROUND else ()
+        sentence = self._told_between(first, last)
+        if len(sentence) >= _FEWEST_AROUND:
+            return (sentence,)
+        more = self._told_between(earliest, latest)
+        return (sentence, more) if sentence and len(more) >= _FEWEST_AROUND else ()
+
+    def _told_between(self, first: int, last: int) -> tuple[Token, ...]:
+        return tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
 
     def _strange(self, unexplained: Sequence[Span]) -> Iterator[Finding]:
         """Yield what nobody explains; told in everyday words, what is told around it may say what it means."""
@@ -179,22 +205,25 @@ class _Reader:
             around = self._told_around(span) if few and self._is_everyday(span) else ()
             yield Finding(UNEXPLAINED, self.quote(*span), around)
 
-    def _is_ambiguous(self, match: Match, rule: Rule) -> bool:
-        if self.found.owner(match).loose:
-            return self._is_everyday(Span(match.first, match.last))
-        return rule.effect is Effect.UNSAFE and self.ambiguous.covers(match)
+    def _told(self, match: Match, rule: Rule) -> _Told:
+        is_everyday = self._is_everyday(Span(match.first, match.last))
+        if self.found.owner(match).loose and is_everyday:
+            return _Told.LOOSELY if match.last > match.first else _Told.AMBIGUOUSLY
+        if rule.effect is Effect.UNSAFE and not self.found.owner(match).loose and self.ambiguous.covers(match):
+            return _Told.AMBIGUOUSLY
+        return _Told.PLAINLY if rule.unless_very_calm and is_everyday else _Told.FOR_GOOD
 
     def _is_everyday(self, span: Span) -> bool:
         """Tell whether all of it is spelled as listed: a misspelled word may be meant otherwise."""
         words = (token.word for token in self.tokens[span.first : span.last + 1])
         return all(_is_number(word) or self.protocol.lexicon.knows(word) for word in words)
 
-    def _findings(self) -> Iterator[tuple[str, Span, bool]]:
-        """Yield what each rule finds, where, and whether its sentence has to say what is meant."""
+    def _findings(self) -> Iterator[tuple[str, Span, _Told]]:
+        """Yield what each rule finds, where, and whether what is told around it has to say what is meant."""
         for match, rule in self.asserted:
-            yield rule.id, Span(match.first, match.last), self._is_ambiguous(match, rule)
-        yield from (("denial_with_exception", span, False) for span in self.denials.excepted)
-        yield from (("denied_by_accused", denial.span, False) for denial in self.denials.by_accused)
+            yield rule.id, Span(match.first, match.last), self._told(match, rule)
+        yield from (("denial_with_exception", span, _Told.FOR_GOOD) for span in self.denials.excepted)
+        yield from (("denied_by_accused", denial.span, _Told.FOR_GOOD) for denial in self.denials.by_accused)
 
     def _denied(self) -> Mapping[str, Words]:
         denied: dict[str, Words] = {}
@@ -288,7 +317,7 @@ class _Reader:
         speaking: set[int] = set()
         heard: set[int] = set()
         for match, rule in self.asserted:
-            (heard if self._is_ambiguous(match, rule) else speaking).add(match.first)
+            (speaking if self._told(match, rule) is _Told.FOR_GOOD else heard).add(match.first)
         return speaking, heard
 
     def _said(self) -> Iterator[Span]:

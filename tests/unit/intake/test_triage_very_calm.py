@@ -1,0 +1,130 @@
+"""What is told plainly counts, unless its rule lets it be set aside and all that is told sounds very calm."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from services.intake.domain.plan import PlanRules
+from services.intake.domain.triage.decide import decide
+from services.intake.domain.triage.model import Decision, Effect, Statement, Verdict
+from services.intake.domain.triage.protocol import PLAIN_SHOWN, SECOND_OPINION, ProtocolInvalid
+from services.intake.domain.triage.protocol_parse import parse_protocol
+from services.intake.domain.triage.reader import Finding, read
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
+from tests.unit.intake.test_triage_ambiguous import MENU
+from tests.unit.intake.test_triage_ambiguous_protocol import strict
+
+PANTRY = "The caterer left two crates of steak knives and spoons in the shared pantry and the neighbor wants them moved by noon."
+RULE = "blades_named"
+
+
+def under(told: str, *, plain: float = 1e6, plain_story: float = 1e6, **more: Any) -> Decision:
+    """Return the decision when what is told plainly is set aside up to these log odds, and ambiguous words always."""
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    score_of = asked.opinion.score_of
+    moved = asked._replace(
+        above=score_of(1e6),
+        above_ambiguous=score_of(1e6),
+        above_ambiguous_story=score_of(1e6),
+        above_plain=score_of(plain),
+        above_plain_story=score_of(plain_story),
+    )
+    return decide(evidence(said(told, **more)), replace(PROTOCOL, second_opinion=moved), PlanRules())
+
+
+def test_where_sentence_and_story_sound_very_calm_it_is_only_shown() -> None:
+    decision = decided(said(f"{QUARREL} {PANTRY} {RECITAL}"))
+    assert decision.verdict is Verdict.SAFE
+    (shown,) = (reason for reason in decision.reasons if reason.rule == RULE)
+    assert (shown.effect, shown.quote) == (Effect.NOTE, "knives")
+    assert shown.explanation == PROTOCOL.rules[PLAIN_SHOWN].explanation
+
+
+@pytest.mark.parametrize("strict", [{"plain": -1e6}, {"plain_story": -1e6}])
+def test_where_either_does_not_it_counts_in_full(strict: dict[str, float]) -> None:
+    assert under(f"{QUARREL} {PANTRY}").verdict is Verdict.SAFE
+    assert RULE in rules(under(f"{QUARREL} {PANTRY}", **strict), Effect.UNSAFE)
+
+
+@pytest.mark.parametrize("strict", [{"plain": -1e6}, {"plain_story": -1e6}])
+def test_and_so_does_what_is_told_beside_it_in_ambiguous_words(strict: dict[str, float]) -> None:
+    assert under(f"{QUARREL} {PANTRY} {MENU}").verdict is Verdict.SAFE
+    assert {RULE, "weapon"} <= rules(under(f"{QUARREL} {PANTRY} {MENU}", **strict), Effect.UNSAFE)
+
+
+@pytest.mark.parametrize("at_hand", ["knife", "pistol", "rifle", "machete", "cuchillo", "navaja", "hacha", "escopeta"])
+def test_beside_a_weapon_that_one_holds_nothing_is_set_aside(at_hand: str) -> None:
+    told = f"RP says the roommate talks about the {at_hand} in the shower and sings every morning."
+    assert {RULE, "weapon"} <= rules(under(f"{QUARREL} {PANTRY} {told}"), Effect.UNSAFE)
+
+
+def test_what_is_told_later_or_in_a_label_counts_as_it_says() -> None:
+    assert decided(said(), Statement("update:1", PANTRY)).verdict is Verdict.UNSAFE
+    assert decided(said(), Statement("linked:1", PANTRY, linked=True)).verdict is Verdict.UNSAFE
+    assert RULE in rules(under(QUARREL, call_type_text=PANTRY), Effect.UNSAFE)
+
+
+def test_a_misspelled_word_counts_as_it_says() -> None:
+    assert RULE in rules(under(f"{QUARREL} {PANTRY.replace('knives', 'bladdes')}"), Effect.UNSAFE)
+
+
+def test_with_nobody_to_ask_or_where_the_rule_does_not_let_it_it_counts() -> None:
+    call = evidence(said(f"{QUARREL} {PANTRY} {RECITAL}"))
+    assert decide(call, replace(PROTOCOL, second_opinion=None), PlanRules()).verdict is Verdict.UNSAFE
+    document = {**PROTOCOL.document, "rules": [strict(rule) for rule in PROTOCOL.document["rules"]]}
+    document[SECOND_OPINION] = {
+        key: value for key, value in document[SECOND_OPINION].items() if not key.startswith("above_plain")
+    }
+    assert decide(call, parse_protocol(document), PlanRules()).verdict is Verdict.UNSAFE
+
+
+def test_it_needs_its_numbers_and_its_explanation() -> None:
+    without = {key: value for key, value in PROTOCOL.document[SECOND_OPINION].items() if key != "above_plain"}
+    with pytest.raises(ProtocolInvalid, match="above_plain"):
+        parse_protocol({**PROTOCOL.document, SECOND_OPINION: without})
+    unexplained = [rule for rule in PROTOCOL.document["system_rules"] if rule["id"] != PLAIN_SHOWN]
+    with pytest.raises(ProtocolInvalid, match=f"needs the rule '{PLAIN_SHOWN}'"):
+        parse_protocol({**PROTOCOL.document, "system_rules": unexplained})
+
+
+def test_some_dangers_are_never_set_aside() -> None:
+    """Weapons that one holds, couples, the helpless, and what is done in secret: calm words are how these are told."""
+    never = {
+        "weapon", "partners", "child_risk", "elder_abuse", "sexual_offense", "trafficking", "missing_person",
+        "mental_crisis", "delusion", "medical", "medical_sign", "overdose", "fire_hazard", "extortion", "threat_implied", "threat",
+        "violence_now", "violence_imminent", "hate", "hate_slur", "tampering", "consent_refused", "repeat_calls", "intox_aggressive",
+    }  # fmt: skip
+    assert never <= PROTOCOL.rules.keys()
+    assert not {rule for rule in never if PROTOCOL.rules[rule].unless_very_calm}
+
+
+def found(told: str) -> Finding:
+    (one,) = (one for one in read(told, PROTOCOL).findings if one.rule == RULE)
+    return one
+
+
+def test_in_few_words_it_is_meant_as_it_says() -> None:
+    assert len(found(PANTRY).plainly_in) == 1
+    assert found(f"{QUARREL} The knives were bread knives. {QUARREL}").plainly_in == ()
+
+
+def test_each_part_of_what_is_told_around_has_to_sound_calm() -> None:
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    calm, grim = read(QUARREL, PROTOCOL).story, read("She wants to die and took all the pills.", PROTOCOL).story
+    moved = asked._replace(
+        above_plain=asked.opinion.listen(calm).score, above_plain_story=0, above_ambiguous=0, above_ambiguous_story=0
+    )
+    assert asked.opinion.listen(grim).score > asked.above
+    assert moved.finds_harmless((calm,), -1)
+    assert not moved.finds_harmless((grim, calm), -1)
+    assert not moved.finds_harmless((calm, grim), -1)
+    assert moved.meant((grim, calm), -1) is None
+
+
+def test_she_wants_to_die_is_not_talked_away_by_a_calm_story() -> None:
+    calm = "Both sides are polite and drink coffee and want somebody to help them talk about the parking."
+    for told in (f"{calm} She wants to die. {calm}", f"{calm} {calm} He is armed."):
+        assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is not Verdict.SAFE
