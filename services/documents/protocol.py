@@ -225,8 +225,7 @@ def _loose(protocol: Protocol) -> Iterable[str]:
     if rows:
         yield (
             "**Loose constructions** are phrases of a rule that ordinary sentences fall into by accident. They are heard "
-            "as ambiguous words are, where they are told in everyday words; in a short sentence both by itself and with what "
-            "stands beside it."
+            "as ambiguous words are, where they are told in everyday words."
         )
         yield table(("rule", *(f"{name}, such as" for _, name in _LANGUAGES)), rows)
 

@@ -87,7 +87,8 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     assert asked is not None
     yield f"| {what} | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
     yield "|---|---|---|---|"
-    each = asked._replace(above_ambiguous=asked.opinion.score_of(-_NEVER), above_plain=None)
+    none = asked.opinion.score_of(-_NEVER)
+    each = asked._replace(above_ambiguous=none, above_plain=none)
     if key == "above":
         alone = each._replace(above=asked.opinion.score_of(_NEVER))
         yield _row("the rules alone, each ambiguous word for a person", replace(protocol, second_opinion=alone), cases)

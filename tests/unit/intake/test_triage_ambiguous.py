@@ -205,16 +205,6 @@ def test_no_other_sentence_says_what_a_word_means(more: str) -> None:
         assert around_shot(told) == ["the", "cook", "shot", "the", "menu", "badly"]
 
 
-def test_a_loose_construction_in_few_words_is_heard_by_itself_and_with_what_stands_beside_it() -> None:
-    told = "They sort receipts by the pool. Boards are 20 yds apart. The owner pays for paint."
-    (found,) = read(told, PROTOCOL).findings
-    short, more = found.ambiguous_in
-    assert [token.word for token in short] == ["boards", "are", "20", "yds", "apart"]
-    assert {"pool", "paint"} < {token.word for token in more}
-    (alone,) = read("Boards 20 yds apart.", PROTOCOL).findings
-    assert alone.ambiguous_in == ()
-
-
 def test_nor_does_what_stands_far_away_in_its_own() -> None:
     near = "in that room the young cook from the fourth floor shot the menu in the wrong light and then the owner"
     for before, behind in (("", ""), ("calm and polite as ever", ""), ("", "laughed and sang and danced")):
@@ -223,8 +213,7 @@ def test_nor_does_what_stands_far_away_in_its_own() -> None:
 
 def around_shot(told: str) -> list[str]:
     (shot,) = (found for found in read(told, PROTOCOL).findings if found.words.quote == "shot")
-    (sentence,) = shot.ambiguous_in
-    return [token.word for token in sentence]
+    return [token.word for token in shot.ambiguous_in]
 
 
 def test_the_same_word_is_heard_wherever_it_stands() -> None:

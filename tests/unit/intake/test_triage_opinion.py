@@ -30,7 +30,7 @@ _ASKED = PROTOCOL.second_opinion
 assert _ASKED is not None
 ALONE = replace(
     PROTOCOL,
-    second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_plain=None, above_unnamed=None),
+    second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_plain=-(10**15), above_unnamed=None),
 )
 """The rules with an opinion that says nothing of any story; ambiguous words are for a person."""
 

@@ -106,22 +106,17 @@ def found(told: str) -> Finding:
 
 
 def test_in_few_words_it_is_meant_as_it_says() -> None:
-    assert len(found(PANTRY).plainly_in) == 1
+    assert found(PANTRY).plainly_in != ()
     assert found(f"{QUARREL} The knives were bread knives. {QUARREL}").plainly_in == ()
 
 
-def test_each_part_of_what_is_told_around_has_to_sound_calm() -> None:
-    asked = PROTOCOL.second_opinion
-    assert asked is not None
-    calm, grim = read(QUARREL, PROTOCOL).story, read("She wants to die and took all the pills.", PROTOCOL).story
-    moved = asked._replace(
-        above_plain=asked.opinion.listen(calm).score, above_plain_story=0, above_ambiguous=0, above_ambiguous_story=0
-    )
-    assert asked.opinion.listen(grim).score > asked.above
-    assert moved.finds_harmless((calm,), -1)
-    assert not moved.finds_harmless((grim, calm), -1)
-    assert not moved.finds_harmless((calm, grim), -1)
-    assert moved.meant((grim, calm), -1) is None
+def test_who_tells_so_much_means_it() -> None:
+    told = "The caterer left two crates of steak knives and {} spoons in the shared pantry of the hall."
+    sizes = ("small", "large", "short", "narrow", "wide", "round", "square", "heavy", "light", "plain", "broad", "thin")
+    for number, is_open in ((4, True), (17, False)):
+        text = " ".join(told.format(size) for size in (*sizes, "flat", "red", "blue", "green", "yellow")[:number])
+        blades = [one for one in read(text, PROTOCOL).findings if one.rule == RULE]
+        assert {bool(one.plainly_in) for one in blades} == {is_open}
 
 
 def test_she_wants_to_die_is_not_talked_away_by_a_calm_story() -> None:

@@ -245,15 +245,13 @@ class _StatementReader:
         return asked is not None and heard is not None and asked.finds_harmless(found.plainly_in, heard.score)
 
     def _left_open(self, name: str, reading: Reading) -> tuple[Finding, ...]:
-        """Return what counts by how it sounds, unless a hazard is told that counts for good.
+        """Return what counts by how it sounds.
 
         Only in a call's first account anything does: what is told later, or in a label, is meant as it is said.
         """
-        is_account = name == "narrative" and not self.told and not self.statement.linked
-        open_ = tuple(found for found in reading.findings if found.ambiguous_in or found.plainly_in)
-        if not is_account or any(self._is_hazard(found) and found not in open_ for found in reading.findings):
+        if name != "narrative" or self.told or self.statement.linked:
             return ()
-        return open_
+        return tuple(found for found in reading.findings if found.ambiguous_in or found.plainly_in)
 
     def _is_hazard(self, found: Finding) -> bool:
         return self.protocol.rules[found.rule].effect is Effect.UNSAFE
@@ -261,7 +259,7 @@ class _StatementReader:
     def _listened(self, reading: Reading, open_: tuple[Finding, ...]) -> Heard | None:
         """Return what the story, as a whole, sounds like.
 
-        Where a rule has found a hazard in the text nobody needs to be asked: that stands for good.
+        Where a rule has found a hazard in the text that counts for good nobody is asked, and all that is left open counts.
         """
         asked = self.protocol.second_opinion
         disqualified = any(self._is_hazard(found) and found not in open_ for found in reading.findings)

@@ -188,32 +188,27 @@ class SecondOpinion(NamedTuple):
     """Up to this score what a sentence tells in ambiguous words is only shown, if its story says the same."""
     above_ambiguous_story: int
     """Up to this score the whole story says so."""
-    above_plain: int | None = None
-    """Up to this score of its sentence what is told plainly is only shown, if its story is very calm; None: never."""
-    above_plain_story: int | None = None
+    above_plain: int
+    """Up to this score of its sentence what is told plainly is only shown, if its story is very calm."""
+    above_plain_story: int
     """Up to this score a story is very calm."""
     above_unnamed: int | None = None
     """Up to this score a story is taken for one of a dispute, although no word names one; None: never."""
 
-    def meant(self, around: Sequence[Sequence[Token]], story: int) -> str | None:
-        """Return the rule that says what an ambiguous word is worth, or None: it counts in full.
+    def meant(self, sentence: Sequence[Token], story: int) -> str | None:
+        """Return the rule that says what an ambiguous word of `sentence` is worth, or None: it counts in full.
 
-        `around`: what is told around it, its sentence first; `story`: the score of all that is told.
+        `story`: the score of all that is told.
         """
-        score = self._worst(around)
+        score = self.opinion.listen(sentence).score
         if score > self.above:
             return None
         is_calm = score <= self.above_ambiguous and story <= self.above_ambiguous_story
         return AMBIGUOUS_SHOWN if is_calm else AMBIGUOUS
 
-    def finds_harmless(self, around: Sequence[Sequence[Token]], story: int) -> bool:
-        """Tell whether what is told `around`, and a story of that score, sound far calmer than any danger."""
-        if self.above_plain is None or self.above_plain_story is None or story > self.above_plain_story:
-            return False
-        return self._worst(around) <= self.above_plain
-
-    def _worst(self, around: Sequence[Sequence[Token]]) -> int:
-        return max(self.opinion.listen(told).score for told in around)
+    def finds_harmless(self, sentence: Sequence[Token], story: int) -> bool:
+        """Tell whether `sentence`, and a story of that score, sound far calmer than any danger."""
+        return story <= self.above_plain_story and self.opinion.listen(sentence).score <= self.above_plain
 
     def takes_for_a_dispute(self, story: int) -> bool:
         """Tell whether a story of this score sounds like the ordinary disputes that it has learned."""
@@ -269,8 +264,9 @@ SECOND_OPINION: Final = "second_opinion"
 """Another such rule, of protocols that ask one."""
 AMBIGUOUS: Final = "ambiguous_word"
 AMBIGUOUS_SHOWN: Final = "ambiguous_shown"
-PLAIN_SHOWN: Final = "plain_shown"
 """Two more, of protocols that list ambiguous words."""
+PLAIN_SHOWN: Final = "plain_shown"
+"""One more, of protocols with a rule that counts unless all sounds very calm."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -45,14 +45,14 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
     above = fields["above"].number(-100, 100)
 
     def score(name: str) -> int:
-        return asked.score_of(fields[name].number(-100, above))
+        return asked.score_of(fields[name].number(-100, above) if name in fields else -100)
 
     return SecondOpinion(
         asked,
         asked.score_of(above),
-        above_ambiguous=score("above_ambiguous") if has_ambiguous else asked.score_of(-100),
-        above_ambiguous_story=score("above_ambiguous_story") if has_ambiguous else asked.score_of(-100),
-        above_plain=score("above_plain") if has_plain else None,
-        above_plain_story=score("above_plain_story") if has_plain else None,
+        above_ambiguous=score("above_ambiguous"),
+        above_ambiguous_story=score("above_ambiguous_story"),
+        above_plain=score("above_plain"),
+        above_plain_story=score("above_plain_story"),
         above_unnamed=score("above_unnamed") if "above_unnamed" in fields else None,
     )

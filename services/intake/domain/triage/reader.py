@@ -45,26 +45,21 @@ class Words(NamedTuple):
     end: int
 
 
-Around = tuple[tuple[Token, ...], ...]
-"""What is told around some words: their sentence, and more where that is short. Each has to sound calm."""
-
-
 class Finding(NamedTuple):
     """One rule that the text speaks for."""
 
     rule: str
     words: Words
-    ambiguous_in: Around = ()
+    ambiguous_in: tuple[Token, ...] = ()
     """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
-    plainly_in: Around = ()
+    plainly_in: tuple[Token, ...] = ()
     """The same, when it is told plainly, in everyday words, and its rule counts unless all sounds very calm."""
 
 
 class _Told(Enum):
     """How a danger is told."""
 
-    AMBIGUOUSLY = auto()  # in words that its sentence explains
-    LOOSELY = auto()  # in several words that ordinary sentences fall into
+    AMBIGUOUSLY = auto()  # in words, or a loose construction, that its sentence explains
     PLAINLY = auto()  # so that only a very calm sentence and story set it aside
     FOR_GOOD = auto()
 
@@ -167,36 +162,27 @@ class _Reader:
         seen: set[tuple[str, _Told, tuple[str, ...], tuple[str, ...]]] = set()
         words = tuple(token.word for token in self.tokens)
         found = list(self._findings())
-        few = sum(told is _Told.AMBIGUOUSLY for *_, told in found) <= _MOST_AMBIGUOUS
+        few = sum(told is not _Told.FOR_GOOD for *_, told in found) <= _MOST_AMBIGUOUS
         for rule, span, told in found:
             around = self._told_around(span) if few and told is not _Told.FOR_GOOD else ()
-            if len(around) > 1 and told is not _Told.LOOSELY:
-                around = ()  # in few words it is meant as it says: "She wants to die.", "Don't shoot!"
-            key = (rule, told, words[span.first : span.last + 1], tuple(t.word for part in around for t in part))
+            key = (rule, told, words[span.first : span.last + 1], tuple(token.word for token in around))
             if key not in seen:
                 seen.add(key)
                 is_plain = told is _Told.PLAINLY
                 yield Finding(rule, self.quote(*span), () if is_plain else around, around if is_plain else ())
 
-    def _told_around(self, span: Span) -> Around:
-        """Return what is told around `span` in its sentence, and beyond it where that is too short to tell.
+    def _told_around(self, span: Span) -> tuple[Token, ...]:
+        """Return what is told around `span` in its sentence, if that is enough to tell what it means.
 
-        Nothing if both are too short; nothing far away changes what it means.
+        No other sentence, and nothing far away, changes it.
         """
-        earliest, latest = max(0, span.first - _AROUND), min(len(self.tokens) - 1, span.last + _AROUND)
         first, last = span
-        while first > earliest and self.tokens[first].before is not Break.HARD:
+        while first > max(0, span.first - _AROUND) and self.tokens[first].before is not Break.HARD:
             first -= 1
-        while last < latest and self.tokens[last + 1].before is not Break.HARD:
+        while last < min(len(self.tokens) - 1, span.last + _AROUND) and self.tokens[last + 1].before is not Break.HARD:
             last += 1
-        sentence = self._told_between(first, last)
-        if len(sentence) >= _FEWEST_AROUND:
-            return (sentence,)
-        more = self._told_between(earliest, latest)
-        return (sentence, more) if sentence and len(more) >= _FEWEST_AROUND else ()
-
-    def _told_between(self, first: int, last: int) -> tuple[Token, ...]:
-        return tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
+        told = tuple(self.tokens[at] for at in range(first, last + 1) if not self.denied.covers_word(at))
+        return told if len(told) >= _FEWEST_AROUND else ()
 
     def _strange(self, unexplained: Sequence[Span]) -> Iterator[Finding]:
         """Yield what nobody explains; told in everyday words, what is told around it may say what it means."""
@@ -206,12 +192,12 @@ class _Reader:
             yield Finding(UNEXPLAINED, self.quote(*span), around)
 
     def _told(self, match: Match, rule: Rule) -> _Told:
-        is_everyday = self._is_everyday(Span(match.first, match.last))
-        if self.found.owner(match).loose and is_everyday:
-            return _Told.LOOSELY if match.last > match.first else _Told.AMBIGUOUSLY
-        if rule.effect is Effect.UNSAFE and not self.found.owner(match).loose and self.ambiguous.covers(match):
+        is_loose = self.found.owner(match).loose
+        if not is_loose and rule.effect is Effect.UNSAFE and self.ambiguous.covers(match):
             return _Told.AMBIGUOUSLY
-        return _Told.PLAINLY if rule.unless_very_calm and is_everyday else _Told.FOR_GOOD
+        if not (is_loose or rule.unless_very_calm) or not self._is_everyday(Span(match.first, match.last)):
+            return _Told.FOR_GOOD
+        return _Told.AMBIGUOUSLY if is_loose else _Told.PLAINLY
 
     def _is_everyday(self, span: Span) -> bool:
         """Tell whether all of it is spelled as listed: a misspelled word may be meant otherwise."""
