@@ -90,7 +90,7 @@ def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more:
     ("section", "rule", "more", "fault"),
     [
         ("rules", "weapon", {"unless_calm": True}, "unless_calm: is only for rules with the effect review"),
-        ("rules", "fear", {"unless_calm": True}, "unless_very_calm: is only for rules with the effect"),
+        ("rules", "gang_rumor", {"unless_calm": True}, "unless_very_calm: is only for rules with the effect"),
         ("rules", "blades_named", {"effect": "note"}, "unless_very_calm: is only for rules with the effect"),
         ("rules", "weapon", {"loose": {"fr": ["feu"]}}, "loose.fr: is not a key of a protocol"),
         (

@@ -90,11 +90,13 @@ def test_it_needs_its_numbers_and_its_explanation() -> None:
 
 
 def test_some_dangers_are_never_set_aside() -> None:
-    """Weapons that one holds, couples, the helpless, and what is done in secret: calm words are how these are told."""
+    """Weapons that one holds, couples, the helpless, despair, fear, and what is done in secret are told in calm words."""
     never = {
-        "weapon", "partners", "child_risk", "elder_abuse", "sexual_offense", "trafficking", "missing_person",
-        "mental_crisis", "delusion", "medical", "medical_sign", "overdose", "fire_hazard", "extortion", "threat_implied", "threat",
-        "violence_now", "violence_imminent", "hate", "hate_slur", "tampering", "consent_refused", "repeat_calls", "intox_aggressive",
+        "weapon", "threat", "threat_implied", "violence_now", "violence_imminent", "injury", "partners", "dv_words", "stalking",
+        "restraining_order", "suicidal_ideation", "suicidal_means", "caller_unsafe", "fear", "minor_caller", "child_risk",
+        "elder_abuse", "missing_person", "sexual_offense", "trafficking", "mental_crisis", "delusion", "medical", "medical_sign",
+        "overdose", "fire_hazard", "extortion", "hate", "hate_slur", "toy_weapon", "tampering", "consent_refused",
+        "repeat_calls", "intox_aggressive", "forced_entry",
     }  # fmt: skip
     assert never <= PROTOCOL.rules.keys()
     assert not {rule for rule in never if PROTOCOL.rules[rule].unless_very_calm}
@@ -123,3 +125,19 @@ def test_she_wants_to_die_is_not_talked_away_by_a_calm_story() -> None:
     calm = "Both sides are polite and drink coffee and want somebody to help them talk about the parking."
     for told in (f"{calm} She wants to die. {calm}", f"{calm} {calm} He is armed."):
         assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Resident with suicidal thoughts asks for a counselor.",
+        "Caller reports suicidal comments that a classmate has posted online.",
+        "Psych patient making confused statements at the front desk.",
+        "Apartment door was kicked in over the weekend and cannot be repaired.",
+        "Asks how to file a harassment complaint about repeated visits and gifts.",
+    ],
+)
+def test_what_a_desk_reports_in_one_dry_line_is_not_calm_enough(told: str) -> None:
+    """Nobody quarrels in such lines: the second opinion has learned little from them, and finds them calm."""
+    assert decided(said(told, call_type_code=None)).verdict is not Verdict.SAFE
+    assert decided(said(told)).verdict is not Verdict.SAFE
