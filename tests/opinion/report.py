@@ -13,11 +13,13 @@ from typing import Any, Final
 from services.evaluate.bounds import upper_bound
 from services.evaluate.case_file import read_cases
 from services.evaluate.cases import Case
+from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage.decide import decide
 from services.intake.domain.triage.model import Verdict
 from services.intake.domain.triage.protocol import SECOND_OPINION, Protocol
 from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
 from services.intake.domain.triage.reader import read
+from tests.unit.intake.evidence import evidence, said
 
 UNSEEN: Final = Path(__file__).parent / "unseen"
 _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -74,6 +76,8 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield from _table("only shown up to", "above_plain_story", _ABOVE_PLAIN_STORY, protocol, cases)
     yield ""
+    yield from _told_in_lines(protocol)
+    yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
     yield "| log odds | calls | not fit |"
@@ -99,6 +103,21 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
         opinion = asked._replace(**changed)
         name = f"**{value}**" if value == stated[key] else str(value)
         yield _row(name, replace(protocol, second_opinion=opinion), cases)
+
+
+def _told_in_lines(protocol: Protocol) -> Iterator[str]:
+    """Yield what is found safe of the lines that it has not learned from."""
+    lines = (UNSEEN / "lines.txt").read_text(encoding="utf-8").splitlines()
+    told = Counter(line[0] for line in lines)
+    found = Counter(
+        line[0] for line in lines if decide(evidence(said(line[2:])), protocol, PlanRules()).verdict is Verdict.SAFE
+    )
+    yield (
+        f"{len(lines)} more lines (`lines.txt` there: mixed Spanish and English, out of scope beside disputes, films and the "
+        "past, sarcasm, short plain ones), each as the first account of a neighbors' quarrel with all four questions answered no: "
+        f"{found['T']} of {told['T']} fit ones are found safe ({found['T'] / told['T']:.1%}), "
+        f"{found['F']} of {told['F']} unfit ones ({found['F'] / told['F']:.1%})."
+    )
 
 
 def _row(name: str, protocol: Protocol, cases: Sequence[Case]) -> str:

@@ -22,7 +22,7 @@ from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage.case import WORSE_WHEN_NO
 from services.intake.domain.triage.decide import decide
 from services.intake.domain.triage.model import FACT_KEYS, Verdict
-from services.intake.domain.triage.opinion import OPINIONS, buckets, spoken
+from services.intake.domain.triage.opinion import COARSE, OPINIONS, buckets, loudest, spoken
 from services.intake.domain.triage.reader import read
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, QUARREL_ES, evidence, said
@@ -34,9 +34,14 @@ TOLD: Final = Path(__file__).parent / "told.txt"
 BUCKETS: Final = 1 << 14
 _TRAITS: Final = 48
 _PATTERNS: Final = 64
+_FURTHER: Final = ((16, 1), (16, 1), (16, 1))
+"""How many further patterns look among what the ones before found, and how many words apart."""
 _WIDTH: Final = 5
 _LONGEST: Final = 112
-_EPOCHS: Final = 20
+_EPOCHS: Final = 12
+_FASTEST: Final = 2e-3
+_SLOWEST: Final = 0.02
+"""It learns slower and slower, until so much of the fastest is left."""
 _BATCH: Final = 64
 _FORGOTTEN: Final = 0.3
 _UNUSED: Final = 0.3
@@ -178,32 +183,47 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
 
     numbers, labels = _numbered(stories), np.array(is_unfit, np.float32)
     weights = _weights(stories, labels)
-    keys = jax.random.split(jax.random.PRNGKey(seed), 4)
-    parts = {
-        "spellings": jax.random.normal(keys[0], (BUCKETS + 1, _TRAITS)) * 0.7,
-        "patterns": jax.random.normal(keys[1], (_WIDTH, _TRAITS, _PATTERNS)) / np.sqrt(_WIDTH * _TRAITS),
-        "least": jnp.zeros(_PATTERNS),
-        "weights": jax.random.normal(keys[2], (_PATTERNS,)) * 0.1,
-        "start": jnp.array(-1.0),
-    }
+    keys = jax.random.split(jax.random.PRNGKey(seed), 4 + len(_FURTHER))
+    apart = {"": 1} | {f"further_{at}_": apart for at, (_, apart) in enumerate(_FURTHER, 1)}
+    parts = {"spellings": jax.random.normal(keys[0], (BUCKETS + 1, _TRAITS)) * 0.7, "start": jnp.array(-1.0)}
+    among = _TRAITS
+    for name, count, key in zip(apart, (_PATTERNS, *(count for count, _ in _FURTHER)), keys[1:], strict=False):
+        parts[f"{name}patterns"] = jax.random.normal(key, (_WIDTH, among, count)) / np.sqrt(_WIDTH * among)
+        parts[f"{name}least"] = jnp.zeros(count)
+        parts[f"{name}weights"] = jax.random.normal(jax.random.fold_in(key, 1), (count,)) * 0.1
+        among = count
+
+    def heard(parts: Any, words: Any, present: Any) -> Iterator[Any]:
+        """Yield what the patterns find around each word, then the further ones."""
+        found = words
+        for name, far in apart.items():
+            side = _WIDTH // 2 * far
+            padded = jnp.pad(found, ((0, 0), (side, side), (0, 0)))
+            places = enumerate(parts[f"{name}patterns"])
+            found = sum(padded[:, place * far : place * far + _LONGEST] @ pattern for place, pattern in places)
+            found = jax.nn.relu(found + parts[f"{name}least"]) * present
+            yield found
 
     def scores(parts: Any, numbers: Any, key: Any) -> Any:
         present = (numbers[..., 0] > 0)[..., None]
         kept_words, kept_patterns = jax.random.split(key)
         words = parts["spellings"][numbers].mean(2) * present
         words *= jax.random.uniform(kept_words, (*words.shape[:2], 1)) > _FORGOTTEN
-        side = _WIDTH // 2
-        padded = jnp.pad(words, ((0, 0), (side, side), (0, 0)))
-        found = sum(padded[:, place : place + _LONGEST] @ parts["patterns"][place] for place in range(_WIDTH))
-        best = (jax.nn.relu(found + parts["least"]) * present).max(1)
+        best = jnp.concatenate([found.max(1) for found in heard(parts, words, present)], 1)
         best = best * (jax.random.uniform(kept_patterns, best.shape) > _UNUSED) / (1 - _UNUSED)
-        return best @ parts["weights"] + parts["start"]
+        return best @ jnp.concatenate([parts[f"{name}weights"] for name in apart]) + parts["start"]
+
+    @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
+    def most(parts: Any, numbers: Any) -> Any:
+        present = (numbers[..., 0] > 0)[..., None]
+        return [found.max() for found in heard(parts, parts["spellings"][numbers].mean(2) * present, present)]
 
     def loss(parts: Any, numbers: Any, labels: Any, weights: Any, key: Any) -> Any:
         missed = optax.sigmoid_binary_cross_entropy(scores(parts, numbers, key), labels)
         return (weights * missed).mean() + 1e-4 * (parts["patterns"] ** 2).sum()
 
-    optimizer = optax.adam(2e-3)
+    steps = len(labels) // _BATCH * _EPOCHS
+    optimizer = optax.adam(optax.cosine_decay_schedule(_FASTEST, steps, _SLOWEST))
 
     @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
     def step(parts: Any, state: Any, batch: Any, key: Any) -> Any:
@@ -223,11 +243,18 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
             told = _told_on(numbers[rows], sentences, order)
             parts, state = step(parts, state, (told, labels[rows], weights[rows]), used)
         print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
-    return {name: np.array(part) for name, part in parts.items()}
+    each = np.max([most(parts, numbers[first : first + 512]) for first in range(0, len(numbers), 512)], axis=0)
+    known = {name: np.array(part) for name, part in parts.items()}
+    for before, (name, far) in zip(each, list(apart.items())[1:], strict=False):
+        known |= {f"{name}most": np.array(before), f"{name}apart": np.array(far)}
+    return known
 
 
 def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> dict[str, np.ndarray[Any, Any]]:
-    """Return the listeners as one, in whole numbers: each keeps its own traits and patterns, and they are added up."""
+    """Return the listeners as one, in whole numbers: each keeps its own traits and patterns, and they are added up.
+
+    `further_1_most` and so on of a listener: the most that the further patterns ever had to look among.
+    """
     number = len(listeners)
     width, traits, count = listeners[0]["patterns"].shape
     patterns = np.zeros((width, number * traits, number * count))
@@ -236,24 +263,42 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
         patterns[:, at * traits : (at + 1) * traits, at * count : (at + 1) * count] = listener["patterns"]
     fine = np.abs(patterns).max() / 127
     unit = scale * fine / 4  # the four traits of a word are added up, not averaged
-    weights = np.concatenate([listener["weights"] for listener in listeners]) / number
-    weight_unit = np.abs(weights).max() / 32767
+
+    def all_of(part: str) -> np.ndarray[Any, Any]:
+        return np.concatenate([listener[part] for listener in listeners])
+
+    weight_unit = np.abs(all_of("weights")).max() / number / 32767
     start = sum(float(listener["start"]) for listener in listeners) / number
-    return {
+    whole = {
         "spellings": np.concatenate([np.round(part["spellings"][1:] / scale) for part in listeners], 1).astype(np.int8),
         "patterns": np.round(patterns / fine).astype(np.int8),
-        "least": np.round(np.concatenate([part["least"] for part in listeners]) / unit).astype(np.int32),
-        "weights": np.round(weights / weight_unit).astype(np.int16),
+        "least": np.round(all_of("least") / unit).astype(np.int32),
+        "weights": np.round(all_of("weights") / number / weight_unit).astype(np.int16),
         "start": np.int64(round(start / unit / weight_unit)),
         "unit": np.float64(unit * weight_unit),
     }
+    met = unit * COARSE
+    while (name := f"further_{len(whole) // 5}_") + "most" in listeners[0]:
+        further = np.stack([listener[f"{name}patterns"] for listener in listeners])
+        fine = np.abs(further).max() / 127
+        most = max(float(listener[f"{name}most"]) for listener in listeners)
+        shift = max(0, int(np.ceil(np.log2(most / met / loudest(further)))))
+        met *= 2**shift * fine
+        whole |= {
+            f"{name}patterns": np.round(further / fine).astype(np.int8),
+            f"{name}least": np.round(all_of(f"{name}least") / met).astype(np.int32),
+            f"{name}weights": np.round(all_of(f"{name}weights") / number * met / unit / weight_unit).astype(np.int64),
+            f"{name}shift": np.int64(shift),
+            f"{name}apart": np.int64(listeners[0][f"{name}apart"]),
+        }
+    return whole
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", help="what a protocol calls it, such as opinion-2026-11")
     parser.add_argument("--told", type=Path, nargs="*", default=[TOLD], help="files of lines, T|fit or F|unfit")
-    parser.add_argument("--seeds", type=int, default=6, help="how many listeners are added up (6)")
+    parser.add_argument("--seeds", type=int, default=4, help="how many listeners are added up (4)")
     given = parser.parse_args(argv)
     stories = learned_from(list(lessons(given.told)))
     unfit = [not is_fit for _, is_fit in stories]

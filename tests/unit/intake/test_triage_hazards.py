@@ -69,7 +69,7 @@ HAZARDS = [
     ("Le cobran piso.", "extortion", "Le cobran la renta."),
     ("It is human trafficking.", "trafficking", "It is traffic noise."),
     ("They are gang members.", "gang", "They are not gang members."),
-    ("Le preguntó de qué barrio es.", "gang", "Le preguntó de qué casa es el ruido."),
+    ("Le preguntó de qué barrio es.", "gang", "Son del mismo barrio."),
     ("The kids are home alone.", "child_risk", "The kids are fine."),
     ("Dejaron al niño solo.", "child_risk", "El niño juega con la pelota."),
     ("It is elder abuse.", "elder_abuse", "They argue about a birthday."),

@@ -12,7 +12,7 @@ from services.intake.domain.triage import opinion as module
 from services.intake.domain.triage.case import unite
 from services.intake.domain.triage.decide import clearance_of, decide
 from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
-from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, spoken
+from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, parts_of, spoken
 from services.intake.domain.triage.protocol import SECOND_OPINION, ProtocolInvalid
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
@@ -172,19 +172,34 @@ def listener(seed: int) -> dict[str, Any]:
     random = np.random.default_rng(seed)
     return {
         "spellings": random.normal(size=(65, 48)), "patterns": random.normal(size=(5, 48, 64)),
-        "least": random.normal(size=64), "weights": random.normal(size=64), "start": np.array(-0.5),
+        "least": random.normal(size=64), "weights": random.normal(size=64),
+        "further_1_patterns": random.normal(size=(5, 64, 16)) / 9, "further_1_least": random.normal(size=16),
+        "further_1_weights": random.normal(size=16), "further_1_most": np.array(40.0), "further_1_apart": np.array(1),
+        "further_2_patterns": random.normal(size=(5, 16, 16)) / 9, "further_2_least": random.normal(size=16),
+        "further_2_weights": random.normal(size=16), "further_2_most": np.array(80.0), "further_2_apart": np.array(2),
+        "start": np.array(-0.5),
     }  # fmt: skip
+
+
+def around(given: Any, patterns: Any, apart: int = 1) -> Any:
+    """Return what `patterns` find around each row of `given`, in floating point."""
+    places = range(len(given))
+    ways = [(way, way // apart + 2) for way in range(-2 * apart, 2 * apart + 1, apart)]
+    return np.array(
+        [sum(given[at + way] @ patterns[place] for way, place in ways if at + way in places) for at in places]
+    )
 
 
 def plainly(part: dict[str, Any], words: list[str]) -> float:
     """Return the score of `words` by the formula, in floating point."""
-    traits = [part["spellings"][1:][buckets(word, 64)].mean(0) for word in words]
-    found = [
-        sum(traits[at + way] @ part["patterns"][way + 2] for way in range(-2, 3) if 0 <= at + way < len(words))
-        for at in range(len(words))
-    ]
-    best = np.maximum(np.max(found, axis=0) + part["least"], 0)
-    return float(best @ part["weights"] + part["start"])
+    traits = np.array([part["spellings"][1:][buckets(word, 64)].mean(0) for word in words])
+    found = np.maximum(around(traits, part["patterns"]) + part["least"], 0)
+    heard = found.max(0) @ part["weights"]
+    for further in ("further_1", "further_2"):
+        found = around(found, part[f"{further}_patterns"], int(part[f"{further}_apart"]))
+        found = np.maximum(found + part[f"{further}_least"], 0)
+        heard += found.max(0) @ part[f"{further}_weights"]
+    return float(heard + part["start"])
 
 
 @pytest.mark.parametrize(
@@ -192,13 +207,12 @@ def plainly(part: dict[str, Any], words: list[str]) -> float:
 )
 def test_whole_numbers_come_to_what_the_listeners_learned(text: str) -> None:
     parts = in_whole_numbers([listener(1), listener(2)])
-    kept = [parts[name].astype(np.int64) for name in ("spellings", "patterns", "least", "weights")]
-    made = Opinion(*kept, start=int(parts["start"]), unit=float(parts["unit"]))
+    made = Opinion(parts_of(parts))
     story = tokenize(text)
     wanted = np.mean([plainly(listener(seed), spoken(story)[0]) for seed in (1, 2)])
     spread = np.abs(listener(1)["weights"]).sum()
     assert made.listen(story).score * float(parts["unit"]) == pytest.approx(wanted, abs=0.1 * spread)
-    assert made.listen(()).score == made.score_of(-0.5)
+    assert made.listen(()).score * float(parts["unit"]) == pytest.approx(-0.5, abs=0.001)
 
 
 def test_a_long_text_costs_what_it_is_long() -> None:
@@ -210,15 +224,14 @@ def test_a_long_text_costs_what_it_is_long() -> None:
 
 
 def test_a_short_memory_and_a_text_in_parts_change_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = in_whole_numbers([listener(3)])
-    kept = [parts[name].astype(np.int64) for name in ("spellings", "patterns", "least", "weights")]
+    parts = in_whole_numbers([listener(3), listener(4)])
     texts = [
         f"{QUARREL} {text}. {ONLY_SOUNDS_SO} {text}" for text in ("One two three", "Four, five", "Six seven eight")
     ]
-    heard = [Opinion(*kept, start=0, unit=1.0).listen(tokenize(text)) for text in texts]
-    monkeypatch.setattr(module, "_MOST_REMEMBERED", 16)
+    heard = [Opinion(parts_of(parts)).listen(tokenize(text)) for text in texts]
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", 25)
     monkeypatch.setattr(module, "_PART", 8)
-    forgetful = Opinion(*kept, start=0, unit=1.0)
+    forgetful = Opinion(parts_of(parts))
     assert [forgetful.listen(tokenize(text)) for text in (*texts, *texts)] == [*heard, *heard]
 
 

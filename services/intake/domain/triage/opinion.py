@@ -5,17 +5,18 @@ story sounds like calls that turned out unfit for civilians. Beside ambiguous wo
 speaks for a call. `tests/opinion` makes it.
 
 Each word is known by its spelling, its beginning and its end, so that a new word is no stranger. Each of some patterns
-looks for its best place among five words on end; what the patterns found is added up. All numbers are whole: the same
-words come to the same number on every machine.
+looks for its best place among five words on end, each of some further ones among what those found at five places, and
+so on; what all of them found is added up. All numbers are whole: the same words come to the same number on every
+machine.
 """
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -28,12 +29,15 @@ _STOP: Final = "."
 _PAUSE: Final = ","
 _MOST_REMEMBERED: Final = 8192
 """Words of which it is kept what they add to the patterns; then it begins anew."""
-_COARSE: Final = 16
+COARSE: Final = 16
 """What a word adds to a pattern is kept in units of so much: half the memory, and no difference to a story."""
-_PART: Final = 4096
+_PART: Final = 1024
 """So many words are heard at once."""
+_EXACT_BITS: Final = 24
+"""Whole numbers of so many bits are exact in the floating point that adds up what further patterns find."""
 
 Whole = NDArray[np.int64]
+_FIRST: Final = ("patterns", "least", "weights")
 
 
 class OpinionInvalid(ValueError):
@@ -49,31 +53,84 @@ class Heard(NamedTuple):
     """The token around which most of it was heard."""
 
 
+class Further(NamedTuple):
+    """Patterns that look among what others found. Several listeners may be one: each looks at its own share."""
+
+    patterns: Whole
+    """(listeners, width, those of one listener that it looks among, further ones of one listener)"""
+    least: Whole
+    """What each has to find before it counts, (further ones of all listeners,)."""
+    weights: Whole
+    """As `least`."""
+    shift: int
+    """What is looked among is taken so many bits shorter."""
+    apart: int
+    """The places that it looks at are so many words apart."""
+
+
+class Parts(NamedTuple):
+    """What an opinion has learned, in whole numbers."""
+
+    spellings: NDArray[np.signedinteger]
+    """(buckets, traits)"""
+    patterns: Whole
+    """(width, traits, patterns)"""
+    least: Whole
+    """What each pattern has to find before it counts, (patterns,)."""
+    weights: Whole
+    """As `least`."""
+    further: tuple[Further, ...]
+    """The first ones look among what the patterns found, the next ones among what these found."""
+    start: int
+    unit: float
+    """What 1 of a score is worth in log odds."""
+
+
+def loudest(patterns: NDArray[Any]) -> int:
+    """Return how much of what one of others found counts for further `patterns`: their sums stay exact."""
+    added_up = patterns.shape[1] * patterns.shape[2] * 127
+    return (1 << ((1 << _EXACT_BITS) // added_up).bit_length() - 1) - 1
+
+
+class _FurtherPatterns:
+    """`Further`, made ready."""
+
+    def __init__(self, learned: Further) -> None:
+        self._learned = learned
+        listeners, self._width, among, self._own = learned.patterns.shape
+        self._loudest = loudest(learned.patterns)
+        self._patterns = learned.patterns.transpose(0, 1, 3, 2).reshape(listeners, -1, among).astype(np.float32)
+        self._least = learned.least.astype(np.int32)[:, None]
+        self.around = self._width // 2 * learned.apart
+
+    def found(self, among: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Return what each finds around each word beyond its least, (further ones, words)."""
+        words, listeners = among.shape[1], len(self._patterns)
+        heard = np.clip(among >> self._learned.shift, 0, self._loudest).astype(np.float32)
+        parts = self._patterns @ heard.reshape(listeners, -1, words)
+        parts = parts.reshape(listeners, self._width, self._own, words)
+        made = parts[:, self._width // 2].copy()
+        for place in range(self._width):
+            ahead = (place - self._width // 2) * self._learned.apart
+            if ahead and abs(ahead) < words:
+                here, there = _ahead(ahead, words)
+                made[..., here] += parts[:, place, :, there]
+        found: NDArray[np.int32] = made.reshape(-1, words).astype(np.int32)
+        return found + self._least
+
+
 class Opinion:
     """The patterns, and how much each counts."""
 
-    def __init__(
-        self,
-        spellings: NDArray[np.signedinteger],
-        patterns: Whole,
-        least: Whole,
-        weights: Whole,
-        *,
-        start: int,
-        unit: float,
-    ) -> None:
-        """`spellings`: (buckets, traits); `patterns`: (width, traits, patterns); `least`, `weights`: (patterns,).
-
-        `unit`: what 1 of a score is worth in log odds.
-        """
-        self._spellings = spellings
-        self._width, traits, self._count = patterns.shape
+    def __init__(self, parts: Parts) -> None:
+        self._learned = parts
+        self._width, traits, self._count = parts.patterns.shape
         # exact: whole numbers far below 2**53
-        self._patterns = patterns.transpose(1, 0, 2).reshape(traits, -1).astype(np.float64)
-        self._least = least
-        self._weights = weights
-        self._start = start
-        self._unit = unit
+        self._patterns = parts.patterns.transpose(1, 0, 2).reshape(traits, -1).astype(np.float64)
+        self._least = (parts.least // COARSE).astype(np.int32)[:, None]
+        self._further = [_FurtherPatterns(further) for further in parts.further]
+        self._weights = [parts.weights * COARSE, *(further.weights for further in parts.further)]
+        self._around = self._width // 2 + sum(further.around for further in self._further)
         self._loudest_part = np.iinfo(np.int16).max // self._width
         """No more of one word counts, so that what a pattern finds is a small number."""
         self._rows: dict[str, int] = {}
@@ -84,25 +141,34 @@ class Opinion:
     def listen(self, story: Sequence[Token]) -> Heard:
         """Return what `story` sounds like. Linear in its length."""
         words, whose = spoken(story)
+        score, loud = self._learned.start, np.zeros(len(words))
         if not words:
-            return Heard(self._start, 0)
-        found = list(self._in_parts(words))
-        most = np.max([part.max(axis=0) for part in found], axis=0)
-        heard = np.maximum(most.astype(np.int64) * _COARSE + self._least, 0) * self._weights
-        # exact too; where a pattern finds as much at two words, both have it
-        loud = np.concatenate([(part == most) @ np.maximum(heard, 0).astype(np.float64) for part in found])
-        return Heard(int(heard.sum()) + self._start, whose[int(loud.argmax())])
+            return Heard(score, 0)
+        for found, weights in zip(zip(*self._in_parts(words), strict=True), self._weights, strict=True):
+            most = np.max([part.max(axis=1) for part in found], axis=0)
+            heard = np.maximum(most, 0) * weights
+            score += int(heard.sum())
+            # exact too; where a pattern finds as much at two words, both have it
+            against = np.maximum(heard, 0).astype(np.float64)
+            loud += np.concatenate([against @ (part == most[:, None]) for part in found])
+        return Heard(score, whose[int(loud.argmax())])
 
     def score_of(self, log_odds: float) -> int:
         """Return the score that is worth `log_odds`."""
-        return round(log_odds / self._unit)
+        return round(log_odds / self._learned.unit)
 
-    def _in_parts(self, words: Sequence[str]) -> Iterator[NDArray[np.int16]]:
-        """Yield what each pattern finds around each word, some thousand words at a time."""
-        side = self._width // 2
+    def _in_parts(self, words: Sequence[str]) -> Iterator[list[NDArray[np.int32]]]:
+        """Yield what all patterns find around each word beyond their least, some thousand words at a time.
+
+        First the patterns, then the further ones, each (patterns, words).
+        """
         for first in range(0, len(words), _PART):
-            before = min(first, side)
-            yield self._found(words[first - before : first + _PART + side])[before : before + _PART]
+            before = min(first, self._around)
+            near = self._found(words[first - before : first + _PART + self._around])
+            found = [np.ascontiguousarray(near.T) + self._least]
+            for further in self._further:
+                found.append(further.found(found[-1]))
+            yield [each[:, before : before + _PART] for each in found]
 
     def _found(self, words: Sequence[str]) -> NDArray[np.int16]:
         """Return what each pattern finds around each word, (words, patterns)."""
@@ -112,7 +178,7 @@ class Opinion:
             for place, part in enumerate(self._parts):
                 ahead = place - self._width // 2  # this part of a pattern looks so far ahead
                 if ahead and abs(ahead) < len(words):
-                    here, there = (slice(max(0, way), len(words) + min(0, way)) for way in (-ahead, ahead))
+                    here, there = _ahead(ahead, len(words))
                     found[here] += part.take(rows[there], axis=0)
         return found
 
@@ -125,11 +191,17 @@ class Opinion:
         rows = self._rows
         for word in words:
             if word not in rows:
-                traits = self._spellings[buckets(word, len(self._spellings))].sum(axis=0, dtype=np.float64)
-                part = np.clip(traits @ self._patterns // _COARSE, -self._loudest_part, self._loudest_part)
+                spellings = self._learned.spellings
+                traits = spellings[buckets(word, len(spellings))].sum(axis=0, dtype=np.float64)
+                part = np.clip(traits @ self._patterns // COARSE, -self._loudest_part, self._loudest_part)
                 self._parts[:, len(rows)] = part.reshape(self._width, self._count)
                 rows[word] = len(rows)
         return np.fromiter((rows[word] for word in words), np.intp, len(words))
+
+
+def _ahead(by: int, number: int) -> tuple[slice, slice]:
+    """Return the places of `number` ones that have another `by` ahead of them (behind them, if below 0), and those."""
+    return slice(max(0, -by), number + min(0, -by)), slice(max(0, by), number + min(0, by))
 
 
 def spoken(story: Sequence[Token]) -> tuple[list[str], list[int]]:
@@ -176,5 +248,23 @@ def opinion(name: str, digest: str) -> Opinion:
     if found != digest:
         raise OpinionInvalid(f"the second opinion {name!r} has the digest {found}, another one than stated")
     with np.load(io.BytesIO(stored), allow_pickle=False) as parts:
-        whole = [parts[part].astype(np.int64) for part in ("patterns", "least", "weights")]
-        return Opinion(parts["spellings"], *whole, start=int(parts["start"]), unit=float(parts["unit"]))
+        return Opinion(parts_of(parts))
+
+
+def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
+    """Return what the arrays of a file state: the patterns, and the further ones as `further_1_patterns` and so on."""
+
+    def whole(*names: str) -> list[Whole]:
+        return [stored[name].astype(np.int64) for name in names]
+
+    further = []
+    while (name := f"further_{len(further) + 1}") + "_patterns" in stored:
+        numbers = (int(stored[f"{name}_{number}"]) for number in ("shift", "apart"))
+        further.append(Further(*whole(*(f"{name}_{part}" for part in _FIRST)), *numbers))
+    return Parts(
+        stored["spellings"],
+        *whole(*_FIRST),
+        further=tuple(further),
+        start=int(stored["start"]),
+        unit=float(stored["unit"]),
+    )
