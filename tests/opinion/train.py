@@ -36,6 +36,7 @@ _TRAITS: Final = 48
 _PATTERNS: Final = 64
 _FURTHER: Final = ((16, 1), (16, 1), (16, 1))
 """How many further patterns look among what the ones before found, and how many words apart."""
+_OF_FURTHER: Final = ("patterns", "least", "weights", "most", "apart")
 _WIDTH: Final = 5
 _LONGEST: Final = 112
 _EPOCHS: Final = 12
@@ -278,18 +279,18 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
         "unit": np.float64(unit * weight_unit),
     }
     met = unit * COARSE
-    while (name := f"further_{len(whole) // 5}_") + "most" in listeners[0]:
-        further = np.stack([listener[f"{name}patterns"] for listener in listeners])
-        fine = np.abs(further).max() / 127
-        most = max(float(listener[f"{name}most"]) for listener in listeners)
-        shift = max(0, int(np.ceil(np.log2(most / met / loudest(further)))))
+    for name in (name.removesuffix("most") for name in listeners[0] if name.endswith("_most")):
+        learned = {part: np.stack([listener[name + part] for listener in listeners]) for part in _OF_FURTHER}
+        fine = np.abs(learned["patterns"]).max() / 127
+        shift = max(0, int(np.ceil(np.log2(learned["most"].max() / met / loudest(learned["patterns"])))))
         met *= 2**shift * fine
+        weights_each = learned["weights"].reshape(-1) / number * met / unit / weight_unit
         whole |= {
-            f"{name}patterns": np.round(further / fine).astype(np.int8),
-            f"{name}least": np.round(all_of(f"{name}least") / met).astype(np.int32),
-            f"{name}weights": np.round(all_of(f"{name}weights") / number * met / unit / weight_unit).astype(np.int64),
+            f"{name}patterns": np.round(learned["patterns"] / fine).astype(np.int8),
+            f"{name}least": np.round(learned["least"].reshape(-1) / met).astype(np.int32),
+            f"{name}weights": np.round(weights_each).astype(np.int64),
             f"{name}shift": np.int64(shift),
-            f"{name}apart": np.int64(listeners[0][f"{name}apart"]),
+            f"{name}apart": np.int64(learned["apart"][0]),
         }
     return whole
 

@@ -37,7 +37,6 @@ _EXACT_BITS: Final = 24
 """Whole numbers of so many bits are exact in the floating point that adds up what further patterns find."""
 
 Whole = NDArray[np.int64]
-_FIRST: Final = ("patterns", "least", "weights")
 
 
 class OpinionInvalid(ValueError):
@@ -88,8 +87,9 @@ class Parts(NamedTuple):
 
 def loudest(patterns: NDArray[Any]) -> int:
     """Return how much of what one of others found counts for further `patterns`: their sums stay exact."""
-    added_up = patterns.shape[1] * patterns.shape[2] * 127
-    return (1 << ((1 << _EXACT_BITS) // added_up).bit_length() - 1) - 1
+    added_up: int = patterns.shape[1] * patterns.shape[2] * 127
+    bits: int = ((1 << _EXACT_BITS) // added_up).bit_length() - 1
+    return (1 << bits) - 1
 
 
 class _FurtherPatterns:
@@ -254,16 +254,19 @@ def opinion(name: str, digest: str) -> Opinion:
 def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
     """Return what the arrays of a file state: the patterns, and the further ones as `further_1_patterns` and so on."""
 
-    def whole(*names: str) -> list[Whole]:
-        return [stored[name].astype(np.int64) for name in names]
+    def whole(name: str) -> Whole:
+        return stored[name].astype(np.int64)
 
-    further = []
+    further: list[Further] = []
     while (name := f"further_{len(further) + 1}") + "_patterns" in stored:
-        numbers = (int(stored[f"{name}_{number}"]) for number in ("shift", "apart"))
-        further.append(Further(*whole(*(f"{name}_{part}" for part in _FIRST)), *numbers))
+        patterns, least, weights = (whole(f"{name}_{part}") for part in ("patterns", "least", "weights"))
+        shift, apart = (int(stored[f"{name}_{number}"]) for number in ("shift", "apart"))
+        further.append(Further(patterns, least, weights, shift, apart))
     return Parts(
         stored["spellings"],
-        *whole(*_FIRST),
+        whole("patterns"),
+        whole("least"),
+        whole("weights"),
         further=tuple(further),
         start=int(stored["start"]),
         unit=float(stored["unit"]),
