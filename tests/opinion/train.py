@@ -34,9 +34,11 @@ TOLD: Final = Path(__file__).parent / "told.txt"
 BUCKETS: Final = 1 << 14
 _TRAITS: Final = 48
 _PATTERNS: Final = 64
-_FURTHER: Final = ((16, 1), (16, 1), (16, 1))
-"""How many further patterns look among what the ones before found, and how many words apart."""
-_OF_FURTHER: Final = ("patterns", "least", "weights", "most", "apart")
+_FURTHER: Final = {"further_1_": 16, "further_2_": 16, "further_3_": 16}
+"""How many further patterns look among what the ones before found."""
+_LEVELS: Final = {"": _PATTERNS, **_FURTHER}
+"""The patterns, then the further ones, by how their parts are named."""
+_OF_FURTHER: Final = ("patterns", "least", "weights", "most")
 _WIDTH: Final = 5
 _LONGEST: Final = 112
 _EPOCHS: Final = 12
@@ -176,6 +178,22 @@ def _weights(stories: Sequence[Sequence[str]], labels: np.ndarray[Any, Any]) -> 
     return weights
 
 
+def _unlearned(seed: int) -> dict[str, Any]:
+    """Return the parts of a listener that has learned nothing."""
+    import jax
+    import jax.numpy as jnp
+
+    first, *keys = jax.random.split(jax.random.PRNGKey(seed), 1 + len(_LEVELS))
+    parts = {"spellings": jax.random.normal(first, (BUCKETS + 1, _TRAITS)) * 0.7, "start": jnp.array(-1.0)}
+    among = _TRAITS
+    for (name, count), key in zip(_LEVELS.items(), keys, strict=True):
+        parts[f"{name}patterns"] = jax.random.normal(key, (_WIDTH, among, count)) / np.sqrt(_WIDTH * among)
+        parts[f"{name}least"] = jnp.zeros(count)
+        parts[f"{name}weights"] = jax.random.normal(jax.random.fold_in(key, 1), (count,)) * 0.1
+        among = count
+    return parts
+
+
 def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int) -> dict[str, np.ndarray[Any, Any]]:
     """Return the parts of one listener, learned from `stories`."""
     import jax
@@ -184,24 +202,15 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
 
     numbers, labels = _numbered(stories), np.array(is_unfit, np.float32)
     weights = _weights(stories, labels)
-    keys = jax.random.split(jax.random.PRNGKey(seed), 4 + len(_FURTHER))
-    apart = {"": 1} | {f"further_{at}_": apart for at, (_, apart) in enumerate(_FURTHER, 1)}
-    parts = {"spellings": jax.random.normal(keys[0], (BUCKETS + 1, _TRAITS)) * 0.7, "start": jnp.array(-1.0)}
-    among = _TRAITS
-    for name, count, key in zip(apart, (_PATTERNS, *(count for count, _ in _FURTHER)), keys[1:], strict=False):
-        parts[f"{name}patterns"] = jax.random.normal(key, (_WIDTH, among, count)) / np.sqrt(_WIDTH * among)
-        parts[f"{name}least"] = jnp.zeros(count)
-        parts[f"{name}weights"] = jax.random.normal(jax.random.fold_in(key, 1), (count,)) * 0.1
-        among = count
+    parts = _unlearned(seed)
 
     def heard(parts: Any, words: Any, present: Any) -> Iterator[Any]:
         """Yield what the patterns find around each word, then the further ones."""
         found = words
-        for name, far in apart.items():
-            side = _WIDTH // 2 * far
-            padded = jnp.pad(found, ((0, 0), (side, side), (0, 0)))
+        for name in _LEVELS:
+            padded = jnp.pad(found, ((0, 0), (_WIDTH // 2, _WIDTH // 2), (0, 0)))
             places = enumerate(parts[f"{name}patterns"])
-            found = sum(padded[:, place * far : place * far + _LONGEST] @ pattern for place, pattern in places)
+            found = sum(padded[:, place : place + _LONGEST] @ pattern for place, pattern in places)
             found = jax.nn.relu(found + parts[f"{name}least"]) * present
             yield found
 
@@ -212,7 +221,7 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
         words *= jax.random.uniform(kept_words, (*words.shape[:2], 1)) > _FORGOTTEN
         best = jnp.concatenate([found.max(1) for found in heard(parts, words, present)], 1)
         best = best * (jax.random.uniform(kept_patterns, best.shape) > _UNUSED) / (1 - _UNUSED)
-        return best @ jnp.concatenate([parts[f"{name}weights"] for name in apart]) + parts["start"]
+        return best @ jnp.concatenate([parts[f"{name}weights"] for name in _LEVELS]) + parts["start"]
 
     @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
     def most(parts: Any, numbers: Any) -> Any:
@@ -245,10 +254,8 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
             parts, state = step(parts, state, (told, labels[rows], weights[rows]), used)
         print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
     each = np.max([most(parts, numbers[first : first + 512]) for first in range(0, len(numbers), 512)], axis=0)
-    known = {name: np.array(part) for name, part in parts.items()}
-    for before, (name, far) in zip(each, list(apart.items())[1:], strict=False):
-        known |= {f"{name}most": np.array(before), f"{name}apart": np.array(far)}
-    return known
+    known = parts | {f"{name}most": before for name, before in zip(_FURTHER, each[:-1], strict=True)}
+    return {name: np.array(part) for name, part in known.items()}
 
 
 def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> dict[str, np.ndarray[Any, Any]]:
@@ -279,7 +286,7 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
         "unit": np.float64(unit * weight_unit),
     }
     met = unit * COARSE
-    for name in (name.removesuffix("most") for name in listeners[0] if name.endswith("_most")):
+    for name in _FURTHER:
         learned = {part: np.stack([listener[name + part] for listener in listeners]) for part in _OF_FURTHER}
         fine = np.abs(learned["patterns"]).max() / 127
         shift = max(0, int(np.ceil(np.log2(learned["most"].max() / met / loudest(learned["patterns"])))))
@@ -290,7 +297,6 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
             f"{name}least": np.round(learned["least"].reshape(-1) / met).astype(np.int32),
             f"{name}weights": np.round(weights_each).astype(np.int64),
             f"{name}shift": np.int64(shift),
-            f"{name}apart": np.int64(learned["apart"][0]),
         }
     return whole
 

@@ -12,7 +12,17 @@ from services.intake.domain.triage import opinion as module
 from services.intake.domain.triage.case import unite
 from services.intake.domain.triage.decide import clearance_of, decide
 from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
-from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, buckets, opinion, parts_of, spoken
+from services.intake.domain.triage.opinion import (
+    Further,
+    FurtherPatterns,
+    Opinion,
+    OpinionInvalid,
+    buckets,
+    loudest,
+    opinion,
+    parts_of,
+    spoken,
+)
 from services.intake.domain.triage.protocol import SECOND_OPINION, ProtocolInvalid
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
@@ -173,21 +183,20 @@ def listener(seed: int) -> dict[str, Any]:
     return {
         "spellings": random.normal(size=(65, 48)), "patterns": random.normal(size=(5, 48, 64)),
         "least": random.normal(size=64), "weights": random.normal(size=64),
-        "further_1_patterns": random.normal(size=(5, 64, 16)) / 9, "further_1_least": random.normal(size=16),
-        "further_1_weights": random.normal(size=16), "further_1_most": np.array(40.0), "further_1_apart": np.array(1),
-        "further_2_patterns": random.normal(size=(5, 16, 16)) / 9, "further_2_least": random.normal(size=16),
-        "further_2_weights": random.normal(size=16), "further_2_most": np.array(80.0), "further_2_apart": np.array(2),
+        "further_1_patterns": random.normal(size=(5, 64, 16)) / 9, "further_1_least": random.normal(size=16) * 9,
+        "further_1_weights": random.normal(size=16), "further_1_most": np.array(40.0),
+        "further_2_patterns": random.normal(size=(5, 16, 16)) / 9, "further_2_least": random.normal(size=16) * 9,
+        "further_2_weights": random.normal(size=16), "further_2_most": np.array(80.0),
+        "further_3_patterns": random.normal(size=(5, 16, 16)) / 9, "further_3_least": random.normal(size=16) * 9,
+        "further_3_weights": random.normal(size=16), "further_3_most": np.array(80.0),
         "start": np.array(-0.5),
     }  # fmt: skip
 
 
-def around(given: Any, patterns: Any, apart: int = 1) -> Any:
+def around(given: Any, patterns: Any) -> Any:
     """Return what `patterns` find around each row of `given`, in floating point."""
-    places = range(len(given))
-    ways = [(way, way // apart + 2) for way in range(-2 * apart, 2 * apart + 1, apart)]
-    return np.array(
-        [sum(given[at + way] @ patterns[place] for way, place in ways if at + way in places) for at in places]
-    )
+    places, ways = range(len(given)), range(-2, 3)
+    return np.array([sum(given[at + way] @ patterns[way + 2] for way in ways if at + way in places) for at in places])
 
 
 def plainly(part: dict[str, Any], words: list[str]) -> float:
@@ -195,8 +204,8 @@ def plainly(part: dict[str, Any], words: list[str]) -> float:
     traits = np.array([part["spellings"][1:][buckets(word, 64)].mean(0) for word in words])
     found = np.maximum(around(traits, part["patterns"]) + part["least"], 0)
     heard = found.max(0) @ part["weights"]
-    for further in ("further_1", "further_2"):
-        found = around(found, part[f"{further}_patterns"], int(part[f"{further}_apart"]))
+    for further in ("further_1", "further_2", "further_3"):
+        found = around(found, part[f"{further}_patterns"])
         found = np.maximum(found + part[f"{further}_least"], 0)
         heard += found.max(0) @ part[f"{further}_weights"]
     return float(heard + part["start"])
@@ -213,6 +222,19 @@ def test_whole_numbers_come_to_what_the_listeners_learned(text: str) -> None:
     spread = np.abs(listener(1)["weights"]).sum()
     assert made.listen(story).score * float(parts["unit"]) == pytest.approx(wanted, abs=0.1 * spread)
     assert made.listen(()).score * float(parts["unit"]) == pytest.approx(-0.5, abs=0.001)
+
+
+@pytest.mark.parametrize("shape", [(2, 5, 64, 3), (1, 5, 16, 2), (1, 1, 2, 1)])
+def test_what_further_patterns_find_is_exact_however_loud_it_is(shape: tuple[int, ...]) -> None:
+    patterns = np.full(shape, 127) - np.arange(np.prod(shape)).reshape(shape) % 2
+    listeners, width, among, own = shape
+    most = loudest(patterns)
+    assert most * 127 * width * among < 1 << 24 <= 4 * (most + 1) * 127 * width * among
+    nothing = np.zeros(listeners * own, np.int64)
+    found = FurtherPatterns(Further(patterns, nothing, nothing, shift=3)).found(
+        np.full((listeners * among, 2 * width), np.iinfo(np.int32).max, np.int32)
+    )
+    assert found[:, width].tolist() == (most * patterns.sum(axis=(1, 2))).reshape(-1).tolist()
 
 
 def test_a_long_text_costs_what_it_is_long() -> None:

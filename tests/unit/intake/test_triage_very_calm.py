@@ -138,6 +138,6 @@ def test_she_wants_to_die_is_not_talked_away_by_a_calm_story() -> None:
     ],
 )
 def test_what_a_desk_reports_in_one_dry_line_is_not_calm_enough(told: str) -> None:
-    """Nobody quarrels in such lines: the second opinion has learned little from them, and finds them calm."""
+    """Nobody quarrels in such lines, and they are short: the second opinion finds many of them calm."""
     assert decided(said(told, call_type_code=None)).verdict is not Verdict.SAFE
     assert decided(said(told)).verdict is not Verdict.SAFE

@@ -63,8 +63,6 @@ class Further(NamedTuple):
     """As `least`."""
     shift: int
     """What is looked among is taken so many bits shorter."""
-    apart: int
-    """The places that it looks at are so many words apart."""
 
 
 class Parts(NamedTuple):
@@ -92,7 +90,7 @@ def loudest(patterns: NDArray[Any]) -> int:
     return (1 << bits) - 1
 
 
-class _FurtherPatterns:
+class FurtherPatterns:
     """`Further`, made ready."""
 
     def __init__(self, learned: Further) -> None:
@@ -101,7 +99,7 @@ class _FurtherPatterns:
         self._loudest = loudest(learned.patterns)
         self._patterns = learned.patterns.transpose(0, 1, 3, 2).reshape(listeners, -1, among).astype(np.float32)
         self._least = learned.least.astype(np.int32)[:, None]
-        self.around = self._width // 2 * learned.apart
+        self.around = self._width // 2
 
     def found(self, among: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return what each finds around each word beyond its least, (further ones, words)."""
@@ -111,7 +109,7 @@ class _FurtherPatterns:
         parts = parts.reshape(listeners, self._width, self._own, words)
         made = parts[:, self._width // 2].copy()
         for place in range(self._width):
-            ahead = (place - self._width // 2) * self._learned.apart
+            ahead = place - self._width // 2
             if ahead and abs(ahead) < words:
                 here, there = _ahead(ahead, words)
                 made[..., here] += parts[:, place, :, there]
@@ -128,7 +126,7 @@ class Opinion:
         # exact: whole numbers far below 2**53
         self._patterns = parts.patterns.transpose(1, 0, 2).reshape(traits, -1).astype(np.float64)
         self._least = (parts.least // COARSE).astype(np.int32)[:, None]
-        self._further = [_FurtherPatterns(further) for further in parts.further]
+        self._further = [FurtherPatterns(further) for further in parts.further]
         self._weights = [parts.weights * COARSE, *(further.weights for further in parts.further)]
         self._around = self._width // 2 + sum(further.around for further in self._further)
         self._loudest_part = np.iinfo(np.int16).max // self._width
@@ -260,8 +258,7 @@ def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
     further: list[Further] = []
     while (name := f"further_{len(further) + 1}") + "_patterns" in stored:
         patterns, least, weights = (whole(f"{name}_{part}") for part in ("patterns", "least", "weights"))
-        shift, apart = (int(stored[f"{name}_{number}"]) for number in ("shift", "apart"))
-        further.append(Further(patterns, least, weights, shift, apart))
+        further.append(Further(patterns, least, weights, shift=int(stored[f"{name}_shift"])))
     return Parts(
         stored["spellings"],
         whole("patterns"),
