@@ -245,6 +245,7 @@ def texts(draw: st.DrawFn) -> str:
 @settings(some, max_examples=200)
 @given(texts(), texts())
 def test_no_sentence_takes_back_what_another_one_says(text: str, other: str) -> None:
+    assume(text.strip() != "")  # the first words take "no text" back
     assume(not text.rstrip().endswith("?"))  # "Weapons? No." is an answer
     assert kept(text) <= kept(f"{text}. {other}")
     assert kept(text) <= kept(f"{other}. {text}")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -135,6 +136,14 @@ def test_a_danger_anywhere_among_harmless_words_disqualifies(text: str, danger: 
 @given(civil_narratives(), st.sampled_from(TO_WEIGH), st.sampled_from(DENIALS))
 def test_what_must_be_weighed_is_never_safe(text: str, told: str, denial: str) -> None:
     assert decided(said(f"{text} {told} {denial}")).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize("told", TO_WEIGH)
+def test_nor_is_it_beside_a_wish_to_talk(told: str) -> None:
+    for denial in DENIALS:
+        assert (
+            decided(said(f"{QUARREL} RP wants someone to talk with them. {told} {denial}")).verdict is not Verdict.SAFE
+        )
 
 
 @few
