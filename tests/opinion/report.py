@@ -27,6 +27,8 @@ _ABOVE_AMBIGUOUS: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 _ABOVE_AMBIGUOUS_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.0, 0.0)
 _ABOVE_PLAIN_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0)
 _NEVER: Final = 1e6
+_BESIDE: Final = 3
+"""Beside so many calls each plain statement is told."""
 _BINS: Final = (-4.0, -2.0, 0.0, 2.0, 4.0)
 
 
@@ -78,6 +80,8 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield from _told_in_lines(protocol)
     yield ""
+    yield from _told_plainly(protocol, cases)
+    yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
     yield "| log odds | calls | not fit |"
@@ -114,9 +118,36 @@ def _told_in_lines(protocol: Protocol) -> Iterator[str]:
     )
     yield (
         f"{len(lines)} more lines (`lines.txt` there: mixed Spanish and English, out of scope beside disputes, films and the "
-        "past, sarcasm, short plain ones), each as the first account of a neighbors' quarrel with all four questions answered no: "
+        "past, sarcasm, short plain ones, whole calls in twins), each as the first account of a neighbors' quarrel with all "
+        "four questions answered no: "
         f"{found['T']} of {told['T']} fit ones are found safe ({found['T'] / told['T']:.1%}), "
         f"{found['F']} of {told['F']} unfit ones ({found['F'] / told['F']:.1%})."
+    )
+
+
+def _told_plainly(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
+    """Yield what stays safe when a short statement that it has not learned from is told behind a safe call."""
+    lines = (UNSEEN / "plain.txt").read_text(encoding="utf-8").splitlines()
+    calm = [
+        case
+        for case in cases
+        if case.expected is not None
+        and case.expected.verdict is Verdict.SAFE
+        and decide(case.evidence, protocol, case.rules).verdict is Verdict.SAFE
+    ]
+    told: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for number, line in enumerate(lines):
+        for case in (calm[(number * _BESIDE + each) % len(calm)] for each in range(_BESIDE)):
+            first, *others = case.evidence.statements
+            longer = replace(first, narrative=f"{first.narrative} {line[2:]}.")
+            changed = replace(case.evidence, statements=(longer, *others))
+            told[line[0]] += 1
+            found[line[0]] += decide(changed, protocol, case.rules).verdict is Verdict.SAFE
+    yield (
+        f"{len(lines)} short statements (`plain.txt` there), each told behind {_BESIDE} of the fit calls that are found safe: "
+        f"of {told['F']} of these calls with a danger or a doubt {found['F']} stay safe ({found['F'] / told['F']:.1%}), "
+        f"of {told['T']} with something harmless {found['T']} ({found['T'] / told['T']:.1%})."
     )
 
 

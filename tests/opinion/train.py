@@ -48,8 +48,23 @@ _SLOWEST: Final = 0.02
 _BATCH: Final = 64
 _FORGOTTEN: Final = 0.3
 _UNUSED: Final = 0.3
+_LENGTHS: Final = (16, 32, 48, 72, _LONGEST)
+"""Stories that are learned from together are filled up to one of these: most are far shorter than the longest."""
+_SORTED: Final = 32
+"""So many batches are sorted by length at a time."""
+_SHORT: Final = 14
+"""What has no more words is told in a sentence or two, and as often beside a call as alone."""
 _TOLD_ON: Final = 0.3
-"""So many stories go on with a sentence of another fit call: nothing calm that is told beside a danger takes it back."""
+_SHORT_TOLD_ON: Final = 0.6
+"""So many stories, and short ones, go on with what another fit call tells: nothing calm that is told beside a danger
+takes it back."""
+_WITH_ALL: Final = 0.75
+"""So many of the short ones go on with all that a fit call tells, the others with a sentence of it."""
+_FEWEST_OF_A_CALL: Final = 8
+_MOST_OF_A_CALL: Final = 60
+_TIMES: Final = 2
+_TIMES_DEVELOPMENT: Final = 3
+"""Cases and those of the development set are few beside what is told: they are learned from more than once."""
 _TOLD_BY_CODE_OR_GAPS: Final = frozenset(
     {"missing_info", "code_floor", "code_review", "location_unknown", "unintelligible"}
 )
@@ -61,27 +76,35 @@ _SPANISH: Final = frozenset(
 """Words that tell Spanish from English: every sixth is one of them."""
 
 
+class _Beside(NamedTuple):
+    """What may be told beside a story: it changes nothing."""
+
+    sentences: Sequence[np.ndarray[Any, Any]]
+    calls: Sequence[np.ndarray[Any, Any]]
+
+
 class Lesson(NamedTuple):
     """What is told in one call, and whether civilians may go."""
 
     text: str
     is_fit: bool
+    times: int = 1
 
 
 def lessons(told: Sequence[Path] = (TOLD,)) -> Iterator[Lesson]:
     """Yield every case; those that are unfit for what their answers or codes say teach nothing."""
-    for path in (
-        *sorted(CASES.glob("*.jsonl")),
-        *sorted(HEARD.glob("*.jsonl")),
-        shared_data("triage-dev", "cases.jsonl"),
+    for path, times in (
+        *((path, _TIMES) for path in sorted(CASES.glob("*.jsonl"))),
+        *((path, 1) for path in sorted(HEARD.glob("*.jsonl"))),
+        (shared_data("triage-dev", "cases.jsonl"), _TIMES_DEVELOPMENT),
     ):
         for line in path.read_text(encoding="utf-8").splitlines():
             if (lesson := lesson_of(json.loads(line))) is not None:
-                yield lesson
+                yield lesson._replace(times=times)
     for told_badly, _, harmless in HAZARDS:
-        yield Lesson(told_badly, is_fit=False)
-        yield Lesson(harmless, is_fit=True)
-        yield Lesson(f"{QUARREL} {harmless}", is_fit=True)
+        yield Lesson(told_badly, is_fit=False, times=_TIMES_DEVELOPMENT)
+        yield Lesson(harmless, is_fit=True, times=_TIMES_DEVELOPMENT)
+        yield Lesson(f"{QUARREL} {harmless}", is_fit=True, times=_TIMES)
     yield from (Lesson(text, is_fit=True) for text in (QUARREL, QUARREL_ES))
     for path in told:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -121,13 +144,13 @@ def _is_safe_by_its_words(narrative: str) -> bool:
 
 
 def learned_from(given: Sequence[Lesson]) -> list[tuple[list[str], bool]]:
-    """Return the stories to learn from, each told text once."""
-    stories: dict[tuple[str, ...], bool] = {}
+    """Return the stories to learn from, each told text as often as the first lesson of it says."""
+    stories: dict[tuple[str, ...], Lesson] = {}
     for lesson in given:
         story, _ = spoken(read(lesson.text, PROTOCOL).story)
         if story:
-            stories.setdefault(tuple(story), lesson.is_fit)
-    return [(list(story), is_fit) for story, is_fit in stories.items()]
+            stories.setdefault(tuple(story), lesson)
+    return [(list(story), lesson.is_fit) for story, lesson in stories.items() for _ in range(lesson.times)]
 
 
 def _numbered(stories: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
@@ -154,18 +177,43 @@ def _sentences(stories: Sequence[Sequence[str]], numbers: np.ndarray[Any, Any]) 
     return found
 
 
-def _told_on(
-    numbers: np.ndarray[Any, Any], sentences: Sequence[np.ndarray[Any, Any]], chance: np.random.Generator
-) -> np.ndarray[Any, Any]:
-    """Return the stories with a sentence more before or behind some of them, where there is room for it."""
-    for row in np.flatnonzero(chance.random(len(numbers)) < _TOLD_ON):
-        story = numbers[row][: np.count_nonzero(numbers[row, :, 0])]
-        more = sentences[int(chance.integers(len(sentences)))]
+def _calls(numbers: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
+    """Return what each of these calls tells, with the stop that ends it, (words, 4); not the longest and shortest."""
+    stop = _numbered([[_STOP]])[0, :1]
+    lengths = np.count_nonzero(numbers[:, :, 0], axis=1)
+    usual = np.flatnonzero((lengths >= _FEWEST_OF_A_CALL) & (lengths <= _MOST_OF_A_CALL))
+    return [np.concatenate([numbers[row, : lengths[row]], stop]) for row in usual]
+
+
+def _told_on(numbers: np.ndarray[Any, Any], beside: _Beside, chance: np.random.Generator) -> np.ndarray[Any, Any]:
+    """Return the stories with more before or behind some of them, where there is room for it."""
+    lengths = np.count_nonzero(numbers[:, :, 0], axis=1)
+    is_short = lengths <= _SHORT
+    for row in np.flatnonzero(chance.random(len(numbers)) < np.where(is_short, _SHORT_TOLD_ON, _TOLD_ON)):
+        story = numbers[row, : lengths[row]]
+        among = beside.calls if is_short[row] and chance.random() < _WITH_ALL else beside.sentences
+        more = among[int(chance.integers(len(among)))]
         both = (more, story) if chance.random() < 1 / 2 else (story, more[-1:], more[:-1])
         told = np.concatenate(both)
         if len(told) <= _LONGEST:
             numbers[row, : len(told)] = told
     return numbers
+
+
+def _batches(
+    numbers: np.ndarray[Any, Any], beside: _Beside, chance: np.random.Generator
+) -> Iterator[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]:
+    """Yield what is learned from at a time: the stories, some told on, all of about a length; and their rows."""
+    shuffled = chance.permutation(len(numbers))
+    for first in range(0, len(shuffled) - _BATCH + 1, _BATCH * _SORTED):
+        rows = shuffled[first : first + _BATCH * _SORTED]
+        told = _told_on(numbers[rows], beside, chance)
+        lengths = np.count_nonzero(told[:, :, 0], axis=1)
+        by_length = np.argsort(lengths, kind="stable")
+        for part in chance.permutation(len(rows) // _BATCH):
+            among = by_length[part * _BATCH : (part + 1) * _BATCH]
+            room = next(room for room in _LENGTHS if room >= lengths[among].max())
+            yield told[among, :room], rows[among]
 
 
 def _weights(stories: Sequence[Sequence[str]], labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -209,8 +257,8 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
         found = words
         for name in _LEVELS:
             padded = jnp.pad(found, ((0, 0), (_WIDTH // 2, _WIDTH // 2), (0, 0)))
-            places = enumerate(parts[f"{name}patterns"])
-            found = sum(padded[:, place : place + _LONGEST] @ pattern for place, pattern in places)
+            places, room = enumerate(parts[f"{name}patterns"]), words.shape[1]
+            found = sum(padded[:, place : place + room] @ pattern for place, pattern in places)
             found = jax.nn.relu(found + parts[f"{name}least"]) * present
             yield found
 
@@ -241,16 +289,12 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
         updates, state = optimizer.update(gradient, state, parts)
         return optax.apply_updates(parts, updates), state
 
-    sentences = _sentences(
-        [story for story, unfit in zip(stories, is_unfit, strict=True) if not unfit], numbers[labels == 0]
-    )
+    fit = [story for story, unfit in zip(stories, is_unfit, strict=True) if not unfit]
+    beside = _Beside(_sentences(fit, numbers[labels == 0]), _calls(numbers[labels == 0]))
     state, order, key = optimizer.init(parts), np.random.default_rng(seed), jax.random.PRNGKey(seed + 9)
     for epoch in range(_EPOCHS):
-        shuffled = order.permutation(len(labels))
-        for first in range(0, len(shuffled) - _BATCH + 1, _BATCH):
+        for told, rows in _batches(numbers, beside, order):
             key, used = jax.random.split(key)
-            rows = shuffled[first : first + _BATCH]
-            told = _told_on(numbers[rows], sentences, order)
             parts, state = step(parts, state, (told, labels[rows], weights[rows]), used)
         print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
     each = np.max([most(parts, numbers[first : first + 512]) for first in range(0, len(numbers), 512)], axis=0)

@@ -41,7 +41,7 @@ ONLY_THIS_RULE: Final = {
     "missing_person": "He has dementia.",
     "minor_caller": "Voz de niño.",
     "intox_aggressive": "He is strung out.",
-    "self_poisoning": "She locked herself in the bathroom w a bottle of pills.",
+    "self_poisoning": "She sat down on the steps w a bottle of pills.",
     "suicidal_means": "She is on the ledge.",
     "suicidal_ideation": "She wants to die.",
     "delusion": "The staff are all robots.",
