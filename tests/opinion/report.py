@@ -19,7 +19,7 @@ from services.intake.domain.triage.model import Verdict
 from services.intake.domain.triage.protocol import SECOND_OPINION, Protocol
 from services.intake.domain.triage.protocol_file import PROTOCOLS, load_protocol
 from services.intake.domain.triage.reader import read
-from tests.unit.intake.evidence import evidence, said
+from tests.unit.intake.evidence import QUARREL, evidence, said
 
 UNSEEN: Final = Path(__file__).parent / "unseen"
 _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
@@ -81,6 +81,8 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield from _told_in_lines(protocol)
     yield ""
     yield from _told_plainly(protocol, cases)
+    yield ""
+    yield from _told_later(protocol)
     yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
     yield ""
@@ -148,6 +150,20 @@ def _told_plainly(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
         f"{len(lines)} short statements (`plain.txt` there), each told behind {_BESIDE} of the fit calls that are found safe: "
         f"of {told['F']} of these calls with a danger or a doubt {found['F']} stay safe ({found['F'] / told['F']:.1%}), "
         f"of {told['T']} with something harmless {found['T']} ({found['T'] / told['T']:.1%})."
+    )
+
+
+def _told_later(protocol: Protocol) -> Iterator[str]:
+    """Yield what stays safe when a later message that it has not learned from comes to a safe call."""
+    lines = (UNSEEN / "updates.txt").read_text(encoding="utf-8").splitlines()
+    told = Counter(line[0] for line in lines)
+    found: Counter[str] = Counter()
+    for line in lines:
+        changed = evidence(said(QUARREL), said(line[2:]))
+        found[line[0]] += decide(changed, protocol, PlanRules()).verdict is Verdict.SAFE
+    yield (
+        f"{len(lines)} later messages of a few words (`updates.txt` there), each to a neighbors' quarrel that is found safe: "
+        f"of {told['F']} with a danger or a doubt {found['F']} leave it safe, of {told['T']} harmless ones {found['T']}."
     )
 
 
