@@ -64,7 +64,7 @@ _FEWEST_OF_A_CALL: Final = 8
 _MOST_OF_A_CALL: Final = 60
 _TIMES: Final = 2
 _TIMES_DEVELOPMENT: Final = 3
-"""Cases and those of the development set are few beside what is told: they are learned from more than once."""
+"""Cases, hazards and the development set are few beside what is told: they are learned from more than once."""
 _TOLD_BY_CODE_OR_GAPS: Final = frozenset(
     {"missing_info", "code_floor", "code_review", "location_unknown", "unintelligible"}
 )

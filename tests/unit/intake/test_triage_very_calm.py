@@ -141,3 +141,16 @@ def test_what_a_desk_reports_in_one_dry_line_is_not_calm_enough(told: str) -> No
     """Nobody quarrels in such lines, and they are short: the second opinion finds many of them calm."""
     assert decided(said(told, call_type_code=None)).verdict is not Verdict.SAFE
     assert decided(said(told)).verdict is not Verdict.SAFE
+
+
+def test_no_other_rule_is_set_aside_in_a_very_calm_story() -> None:
+    """Being kept from leaving was one of them, and a sister-in-law locked in a garage was found safe."""
+    assert {rule.id for rule in PROTOCOL.rules.values() if rule.unless_very_calm} == {
+        "blades_named", "weapon_object", "weapon_possible", "weapon_access", "property_destruction", "gang", "gang_rumor",
+        "strange_plan",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("calm", [QUARREL, "Barking complaint, owner home, RP willing to mediate."])
+def test_a_neighbor_in_handcuffs_is_not_talked_away_by_a_calm_story(calm: str) -> None:
+    assert decided(said(f"{calm} handcuffed by a wannabe sheriff nbr")).verdict is not Verdict.SAFE
