@@ -52,6 +52,14 @@ def decided(
     return decide(evidence(*statements, place=place, **more), PROTOCOL, plan or PlanRules(), clearances)
 
 
+def in_short(stated: Any) -> Any:
+    """Return a protocol's document, or a part of it, with two phrases of each list: enough for a fault, and soon read."""
+    if isinstance(stated, Mapping):
+        lists = {key for key, value in stated.items() if key in ("en", "es") and isinstance(value, list)}
+        return {key: value[:2] if key in lists else in_short(value) for key, value in stated.items()}
+    return [in_short(item) for item in stated] if isinstance(stated, list) else stated
+
+
 def rules(decision: Decision, *effects: Effect) -> set[str]:
     """Return the rules that spoke, of these effects or of any."""
     return {reason.rule for reason in decision.reasons if not effects or reason.effect in effects}

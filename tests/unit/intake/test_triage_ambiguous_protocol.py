@@ -17,7 +17,7 @@ from services.intake.domain.triage.protocol import (
     ProtocolInvalid,
 )
 from services.intake.domain.triage.protocol_parse import parse_protocol
-from tests.unit.intake.evidence import PROTOCOL, QUARREL, evidence, rules, said
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, evidence, in_short, rules, said
 from tests.unit.intake.test_triage_ambiguous import ACROSS, MENU
 
 
@@ -58,7 +58,7 @@ def with_changes(
 )
 def test_a_protocol_cannot_list_them_and_ask_nobody(document: dict[str, Any], fault: str) -> None:
     with pytest.raises(ProtocolInvalid, match=fault):
-        parse_protocol(document)
+        parse_protocol(in_short(document))
 
 
 def in_rules(**more: Any) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def strict(rule: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("more", [{"unless_calm": True}, {"unless_very_calm": True}, {"loose": {"en": ["shot of"]}}])
 def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more: dict[str, Any]) -> None:
     with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
-        parse_protocol(in_rules(**more))
+        parse_protocol(in_short(in_rules(**more)))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_what_may_count_unless_it_sounds_calm(section: str, rule: str, more: dic
     document = with_changes({})
     document[section] = [{**stated, **more} if stated["id"] == rule else stated for stated in document[section]]
     with pytest.raises(ProtocolInvalid, match=fault):
-        parse_protocol(document)
+        parse_protocol(in_short(document))
 
 
 def test_without_all_of_it_every_word_counts_in_full() -> None:

@@ -11,7 +11,7 @@ from services.intake.domain.triage.model import Decision, Effect, Statement, Ver
 from services.intake.domain.triage.protocol import PLAIN_SHOWN, SECOND_OPINION, ProtocolInvalid
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import Finding, read
-from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, in_short, rules, said
 from tests.unit.intake.test_triage_ambiguous import MENU
 from tests.unit.intake.test_triage_ambiguous_protocol import strict
 
@@ -83,10 +83,10 @@ def test_with_nobody_to_ask_or_where_the_rule_does_not_let_it_it_counts() -> Non
 def test_it_needs_its_numbers_and_its_explanation() -> None:
     without = {key: value for key, value in PROTOCOL.document[SECOND_OPINION].items() if key != "above_plain"}
     with pytest.raises(ProtocolInvalid, match="above_plain"):
-        parse_protocol({**PROTOCOL.document, SECOND_OPINION: without})
+        parse_protocol(in_short({**PROTOCOL.document, SECOND_OPINION: without}))
     unexplained = [rule for rule in PROTOCOL.document["system_rules"] if rule["id"] != PLAIN_SHOWN]
     with pytest.raises(ProtocolInvalid, match=f"needs the rule '{PLAIN_SHOWN}'"):
-        parse_protocol({**PROTOCOL.document, "system_rules": unexplained})
+        parse_protocol(in_short({**PROTOCOL.document, "system_rules": unexplained}))
 
 
 def test_some_dangers_are_never_set_aside() -> None:
