@@ -1,4 +1,4 @@
-"""Makes a second opinion for triage: `python -m tests.opinion.train NAME [--told FILE ...] [--seeds N]`.
+"""Makes a second opinion for triage: `python -m tests.opinion.train NAME MEANINGS [--told FILE ...] [--seeds N]`.
 
 Needs jax and optax (`pip install jax optax`), which nothing else here does. It learns from our own cases, from what is
 told in `tests/opinion/told.txt` and from the development set; each text is read by the newest protocol, denials left
@@ -21,8 +21,9 @@ import numpy as np
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage.case import WORSE_WHEN_NO
 from services.intake.domain.triage.decide import decide
+from services.intake.domain.triage.meanings import OPINIONS, Meanings, meanings
 from services.intake.domain.triage.model import FACT_KEYS, Verdict
-from services.intake.domain.triage.opinion import COARSE, OPINIONS, buckets, loudest, spoken
+from services.intake.domain.triage.opinion import COARSE, buckets, loudest, spoken
 from services.intake.domain.triage.reader import read
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, QUARREL_ES, evidence, said
@@ -33,6 +34,8 @@ CASES: Final = Path(__file__).parents[1] / "unit" / "intake" / "cases"
 TOLD: Final = Path(__file__).parent / "told.txt"
 BUCKETS: Final = 1 << 14
 _TRAITS: Final = 48
+_MEANING: Final = 0.01
+"""What 1 of a word's meaning is beside its traits, which begin about as large as the numbers of a meaning then are."""
 _PATTERNS: Final = 64
 _FURTHER: Final = {"further_1_": 16, "further_2_": 16, "further_3_": 16}
 """How many further patterns look among what the ones before found."""
@@ -47,6 +50,8 @@ _SLOWEST: Final = 0.02
 """It learns slower and slower, until so much of the fastest is left."""
 _BATCH: Final = 64
 _FORGOTTEN: Final = 0.3
+_SPELLING_FORGOTTEN: Final = 0.1
+"""Of so many words that mean something only the meaning is left: words that it never met will be known by that alone."""
 _UNUSED: Final = 0.3
 _LENGTHS: Final = (16, 32, 48, 72, _LONGEST)
 """Stories that are learned from together are filled up to one of these: most are far shorter than the longest."""
@@ -153,21 +158,26 @@ def learned_from(given: Sequence[Lesson]) -> list[tuple[list[str], bool]]:
     return [(list(story), lesson.is_fit) for story, lesson in stories.items() for _ in range(lesson.times)]
 
 
-def _numbered(stories: Sequence[Sequence[str]]) -> np.ndarray[Any, Any]:
-    """Return the buckets of each word of each story, (stories, words, 4); 0 stands for no word."""
+def _numbered(stories: Sequence[Sequence[str]], meant: Meanings) -> np.ndarray[Any, Any]:
+    """Return the buckets of each word of each story and the row of its meaning, (stories, words, 5); 0 is for none."""
     known: dict[str, list[int]] = {}
-    numbers = np.zeros((len(stories), _LONGEST, 4), np.int32)
+    numbers = np.zeros((len(stories), _LONGEST, 5), np.int32)
     for row, story in enumerate(stories):
         for column, word in enumerate(story[:_LONGEST]):
             if word not in known:
-                known[word] = [bucket + 1 for bucket in buckets(word, BUCKETS)]
+                known[word] = [bucket + 1 for bucket in buckets(word, BUCKETS)] + [meant.row_of(word) + 1]
             numbers[row, column] = known[word]
     return numbers
 
 
+def _stop() -> np.ndarray[Any, Any]:
+    """Return the numbers of a stop, which means nothing, (1, 5)."""
+    return np.array([[*(bucket + 1 for bucket in buckets(_STOP, BUCKETS)), 0]], np.int32)
+
+
 def _sentences(stories: Sequence[Sequence[str]], numbers: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """Return the buckets of each sentence of `stories` with the stop that ends it, (words, 4)."""
-    stop = _numbered([[_STOP]])[0, :1]
+    """Return the numbers of each sentence of `stories` with the stop that ends it, (words, 5)."""
+    stop = _stop()
     found = []
     for story, row in zip(stories, numbers, strict=True):
         stops = [at for at, word in enumerate(story[:_LONGEST]) if word == _STOP]
@@ -178,8 +188,8 @@ def _sentences(stories: Sequence[Sequence[str]], numbers: np.ndarray[Any, Any]) 
 
 
 def _calls(numbers: np.ndarray[Any, Any]) -> list[np.ndarray[Any, Any]]:
-    """Return what each of these calls tells, with the stop that ends it, (words, 4); not the longest and shortest."""
-    stop = _numbered([[_STOP]])[0, :1]
+    """Return what each of these calls tells, with the stop that ends it, (words, 5); not the longest and shortest."""
+    stop = _stop()
     lengths = np.count_nonzero(numbers[:, :, 0], axis=1)
     usual = np.flatnonzero((lengths >= _FEWEST_OF_A_CALL) & (lengths <= _MOST_OF_A_CALL))
     return [np.concatenate([numbers[row, : lengths[row]], stop]) for row in usual]
@@ -226,14 +236,14 @@ def _weights(stories: Sequence[Sequence[str]], labels: np.ndarray[Any, Any]) -> 
     return weights
 
 
-def _unlearned(seed: int) -> dict[str, Any]:
-    """Return the parts of a listener that has learned nothing."""
+def _unlearned(seed: int, of_meaning: int) -> dict[str, Any]:
+    """Return the parts of a listener that has learned nothing; a word's meaning has so many numbers."""
     import jax
     import jax.numpy as jnp
 
     first, *keys = jax.random.split(jax.random.PRNGKey(seed), 1 + len(_LEVELS))
     parts = {"spellings": jax.random.normal(first, (BUCKETS + 1, _TRAITS)) * 0.7, "start": jnp.array(-1.0)}
-    among = _TRAITS
+    among = _TRAITS + of_meaning
     for (name, count), key in zip(_LEVELS.items(), keys, strict=True):
         parts[f"{name}patterns"] = jax.random.normal(key, (_WIDTH, among, count)) / np.sqrt(_WIDTH * among)
         parts[f"{name}least"] = jnp.zeros(count)
@@ -242,15 +252,25 @@ def _unlearned(seed: int) -> dict[str, Any]:
     return parts
 
 
-def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int) -> dict[str, np.ndarray[Any, Any]]:
+def train(
+    stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], meant: Meanings, seed: int
+) -> dict[str, np.ndarray[Any, Any]]:
     """Return the parts of one listener, learned from `stories`."""
     import jax
     import jax.numpy as jnp
     import optax
 
-    numbers, labels = _numbered(stories), np.array(is_unfit, np.float32)
+    numbers, labels = _numbered(stories, meant), np.array(is_unfit, np.float32)
     weights = _weights(stories, labels)
-    parts = _unlearned(seed)
+    of_meaning = jnp.pad(jnp.array(meant.numbers * np.float32(_MEANING)), ((1, 0), (0, 0)))
+    parts = _unlearned(seed, of_meaning.shape[1])
+
+    def known(parts: Any, numbers: Any, chance: Any = 1.0) -> Any:
+        """Return the traits of each word, those of its spelling and then of its meaning, and which are words."""
+        present = (numbers[..., 0] > 0)[..., None]
+        is_spelled = present & ((chance > _SPELLING_FORGOTTEN) | (numbers[..., 4:] == 0))
+        spelled = parts["spellings"][numbers[..., :4]].mean(2) * is_spelled
+        return jnp.concatenate([spelled, of_meaning[numbers[..., 4]]], 2), present
 
     def heard(parts: Any, words: Any, present: Any) -> Iterator[Any]:
         """Yield what the patterns find around each word, then the further ones."""
@@ -263,9 +283,8 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
             yield found
 
     def scores(parts: Any, numbers: Any, key: Any) -> Any:
-        present = (numbers[..., 0] > 0)[..., None]
-        kept_words, kept_patterns = jax.random.split(key)
-        words = parts["spellings"][numbers].mean(2) * present
+        kept_words, kept_patterns, kept_spellings = jax.random.split(key, 3)
+        words, present = known(parts, numbers, jax.random.uniform(kept_spellings, (*numbers.shape[:2], 1)))
         words *= jax.random.uniform(kept_words, (*words.shape[:2], 1)) > _FORGOTTEN
         best = jnp.concatenate([found.max(1) for found in heard(parts, words, present)], 1)
         best = best * (jax.random.uniform(kept_patterns, best.shape) > _UNUSED) / (1 - _UNUSED)
@@ -273,8 +292,7 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
 
     @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
     def most(parts: Any, numbers: Any) -> Any:
-        present = (numbers[..., 0] > 0)[..., None]
-        return [found.max() for found in heard(parts, parts["spellings"][numbers].mean(2) * present, present)]
+        return [found.max() for found in heard(parts, *known(parts, numbers))]
 
     def loss(parts: Any, numbers: Any, labels: Any, weights: Any, key: Any) -> Any:
         missed = optax.sigmoid_binary_cross_entropy(scores(parts, numbers, key), labels)
@@ -298,23 +316,29 @@ def train(stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], seed: int)
             parts, state = step(parts, state, (told, labels[rows], weights[rows]), used)
         print(f"listener {seed}: {epoch + 1} of {_EPOCHS}", file=sys.stderr)
     each = np.max([most(parts, numbers[first : first + 512]) for first in range(0, len(numbers), 512)], axis=0)
-    known = parts | {f"{name}most": before for name, before in zip(_FURTHER, each[:-1], strict=True)}
-    return {name: np.array(part) for name, part in known.items()}
+    learned = parts | {f"{name}most": before for name, before in zip(_FURTHER, each[:-1], strict=True)}
+    return {name: np.array(part) for name, part in learned.items()}
 
 
 def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> dict[str, np.ndarray[Any, Any]]:
     """Return the listeners as one, in whole numbers: each keeps its own traits and patterns, and they are added up.
 
+    What a word means is the same to all of them.
     `further_1_most` and so on of a listener: the most that the further patterns ever had to look among.
     """
-    number = len(listeners)
-    width, traits, count = listeners[0]["patterns"].shape
-    patterns = np.zeros((width, number * traits, number * count))
+    number, traits = len(listeners), listeners[0]["spellings"].shape[1]
+    width, all_traits, count = listeners[0]["patterns"].shape
+    spelled = number * traits
+    patterns = np.zeros((width, spelled + all_traits - traits, number * count))
     scale = max(np.abs(listener["spellings"]).max() for listener in listeners) / 127
     for at, listener in enumerate(listeners):
-        patterns[:, at * traits : (at + 1) * traits, at * count : (at + 1) * count] = listener["patterns"]
+        own = slice(at * count, (at + 1) * count)
+        patterns[:, at * traits : (at + 1) * traits, own] = listener["patterns"][:, :traits]
+        patterns[:, spelled:, own] = listener["patterns"][:, traits:]
     fine = np.abs(patterns).max() / 127
     unit = scale * fine / 4  # the four traits of a word are added up, not averaged
+    patterns[:, :spelled] /= fine
+    patterns[:, spelled:] *= _MEANING / unit
 
     def all_of(part: str) -> np.ndarray[Any, Any]:
         return np.concatenate([listener[part] for listener in listeners])
@@ -323,7 +347,7 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
     start = sum(float(listener["start"]) for listener in listeners) / number
     whole = {
         "spellings": np.concatenate([np.round(part["spellings"][1:] / scale) for part in listeners], 1).astype(np.int8),
-        "patterns": np.round(patterns / fine).astype(np.int8),
+        "patterns": np.round(patterns).astype(np.int16),
         "least": np.round(all_of("least") / unit).astype(np.int32),
         "weights": np.round(all_of("weights") / number / weight_unit).astype(np.int16),
         "start": np.int64(round(start / unit / weight_unit)),
@@ -348,15 +372,19 @@ def in_whole_numbers(listeners: Sequence[dict[str, np.ndarray[Any, Any]]]) -> di
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("name", help="what a protocol calls it, such as opinion-2026-11")
+    parser.add_argument("meanings", help="what words mean to it, such as meanings-2026-11")
     parser.add_argument("--told", type=Path, nargs="*", default=[TOLD], help="files of lines, T|fit or F|unfit")
     parser.add_argument("--seeds", type=int, default=4, help="how many listeners are added up (4)")
     given = parser.parse_args(argv)
     stories = learned_from(list(lessons(given.told)))
     unfit = [not is_fit for _, is_fit in stories]
     print(f"{len(stories)} stories, {sum(unfit)} of them unfit")
-    parts = in_whole_numbers([train([story for story, _ in stories], unfit, seed) for seed in range(given.seeds)])
+    digest = hashlib.sha256((OPINIONS / f"{given.meanings}.npz").read_bytes()).hexdigest()
+    meant = meanings(given.meanings, digest)
+    texts = [story for story, _ in stories]
+    parts = in_whole_numbers([train(texts, unfit, meant, seed) for seed in range(given.seeds)])
     stored = BytesIO()
-    np.savez_compressed(stored, allow_pickle=False, **parts)
+    np.savez_compressed(stored, allow_pickle=False, meanings=np.array([given.meanings, digest]), **parts)
     path = OPINIONS / f"{given.name}.npz"
     path.write_bytes(stored.getvalue())
     print(f"{path.name}: {len(stored.getvalue())} bytes, sha256 {hashlib.sha256(stored.getvalue()).hexdigest()}")

@@ -28,7 +28,7 @@ from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
 from services.intake.domain.triage.text import tokenize
 from tests.opinion.train import in_whole_numbers
-from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, rules, said
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, in_short, rules, said
 from tests.unit.intake.test_triage_cases import cases
 
 ONLY_SOUNDS_SO = (
@@ -141,14 +141,14 @@ def test_a_protocol_names_the_very_opinion_that_it_was_approved_with() -> None:
 def test_a_faulty_section_is_named(change: dict[str, Any], fault: str) -> None:
     section = {**PROTOCOL.document[SECOND_OPINION], **change}
     with pytest.raises(ProtocolInvalid, match=fault):
-        parse_protocol({**PROTOCOL.document, SECOND_OPINION: section})
+        parse_protocol(in_short({**PROTOCOL.document, SECOND_OPINION: section}))
 
 
 def test_the_section_needs_its_rule_and_a_protocol_without_it_asks_nobody() -> None:
     document = dict(PROTOCOL.document)
     document["system_rules"] = [rule for rule in document["system_rules"] if rule["id"] != SECOND_OPINION]
     with pytest.raises(ProtocolInvalid, match="second_opinion: needs the rule 'second_opinion' among"):
-        parse_protocol(document)
+        parse_protocol(in_short(document))
     del document[SECOND_OPINION], document["ambiguous"]
     for section in ("rules", "system_rules"):
         document[section] = [
@@ -199,9 +199,11 @@ def around(given: Any, patterns: Any) -> Any:
     return np.array([sum(given[at + way] @ patterns[way + 2] for way in ways if at + way in places) for at in places])
 
 
-def plainly(part: dict[str, Any], words: list[str]) -> float:
-    """Return the score of `words` by the formula, in floating point."""
+def plainly(part: dict[str, Any], words: list[str], meant: Any = None) -> float:
+    """Return the score of `words` by the formula, in floating point; `meant`: what they mean, (words, numbers)."""
     traits = np.array([part["spellings"][1:][buckets(word, 64)].mean(0) for word in words])
+    if meant is not None:
+        traits = np.concatenate([traits, meant], axis=1)
     found = np.maximum(around(traits, part["patterns"]) + part["least"], 0)
     heard = found.max(0) @ part["weights"]
     for further in ("further_1", "further_2", "further_3"):

@@ -4,8 +4,8 @@ It reads what is told, denials left out, so that no reassurance talks it down, a
 story sounds like calls that turned out unfit for civilians. Beside ambiguous words, whose meaning it is asked, it never
 speaks for a call. `tests/opinion` makes it.
 
-Each word is known by its spelling, its beginning and its end, so that a new word is no stranger. Each of some patterns
-looks for its best place among five words on end, each of some further ones among what those found at five places, and
+Each word is known by its spelling, its beginning and its end, and by what it means, so that a new word is no stranger.
+Each of some patterns looks for its best place among five words on end, each of some further ones among what those found at five places, and
 so on; what all of them found is added up. All numbers are whole: the same words come to the same number on every
 machine.
 """
@@ -14,7 +14,6 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -22,9 +21,9 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from services.intake.domain.triage.meanings import OPINIONS, Meanings, MeaningsInvalid, meanings
 from services.intake.domain.triage.text import Break, Token
 
-OPINIONS: Final = Path(__file__).parent / "opinions"
 _STOP: Final = "."
 _PAUSE: Final = ","
 _MOST_REMEMBERED: Final = 8192
@@ -70,8 +69,10 @@ class Parts(NamedTuple):
 
     spellings: NDArray[np.signedinteger]
     """(buckets, traits)"""
+    meanings: Meanings | None
+    """Further traits of a word, if any."""
     patterns: Whole
-    """(width, traits, patterns)"""
+    """(width, traits of its spelling and then of its meaning, patterns)"""
     least: Whole
     """What each pattern has to find before it counts, (patterns,)."""
     weights: Whole
@@ -191,6 +192,8 @@ class Opinion:
             if word not in rows:
                 spellings = self._learned.spellings
                 traits = spellings[buckets(word, len(spellings))].sum(axis=0, dtype=np.float64)
+                if self._learned.meanings is not None:
+                    traits = np.concatenate([traits, self._learned.meanings.of(word)])
                 part = np.clip(traits @ self._patterns // COARSE, -self._loudest_part, self._loudest_part)
                 self._parts[:, len(rows)] = part.reshape(self._width, self._count)
                 rows[word] = len(rows)
@@ -246,7 +249,10 @@ def opinion(name: str, digest: str) -> Opinion:
     if found != digest:
         raise OpinionInvalid(f"the second opinion {name!r} has the digest {found}, another one than stated")
     with np.load(io.BytesIO(stored), allow_pickle=False) as parts:
-        return Opinion(parts_of(parts))
+        try:
+            return Opinion(parts_of(parts))
+        except MeaningsInvalid as invalid:
+            raise OpinionInvalid(f"the second opinion {name!r}: {invalid}") from None
 
 
 def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
@@ -261,6 +267,7 @@ def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
         further.append(Further(patterns, least, weights, shift=int(stored[f"{name}_shift"])))
     return Parts(
         stored["spellings"],
+        _meanings_of(stored),
         whole("patterns"),
         whole("least"),
         whole("weights"),
@@ -268,3 +275,11 @@ def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:
         start=int(stored["start"]),
         unit=float(stored["unit"]),
     )
+
+
+def _meanings_of(stored: Mapping[str, NDArray[Any]]) -> Meanings | None:
+    """Return the meanings that a file names, with their digest."""
+    if "meanings" not in stored:
+        return None
+    name, digest = stored["meanings"]
+    return meanings(str(name), str(digest))
