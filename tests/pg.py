@@ -64,7 +64,9 @@ class Clone:
             await admin.execute("SET lock_timeout = '5s'; SET session_replication_role = replica")
             tables = await _tables(admin)
             if filled := await _filled(admin, tables):
-                await admin.execute(f"TRUNCATE {', '.join(filled)} CASCADE")
+                # the lock of a TRUNCATE without its files: of the few rows of a test each is sooner deleted
+                emptied = "; ".join(f"DELETE FROM {table}" for table in filled)
+                await admin.execute(f"BEGIN; LOCK {', '.join(filled)} IN ACCESS EXCLUSIVE MODE; {emptied}; COMMIT")
             for table, rows in self.born_with.items():
                 await _refill(admin, table, rows)
 

@@ -108,7 +108,7 @@ async def test_a_clearance_names_what_it_clears_word_for_word_and_a_new_phrase_s
     assert {tuple(item) for item in row.cleared} == named
     assert any(phrase == "drunk" for _, _, phrase in named)
     assert (row.by, row.reason) == ("reviewer:test", "Called back.")
-    repeated = {"narrative": "RP repeats that both are drunk, they only argue about the parking space."}
+    repeated = {"narrative": "Neighbors still arguing about parking, both drunk."}
     again = (await intake.post(f"{path}/updates", repeated)).json()
     assert again["decision"]["verdict"] == "safe"
     new = (await intake.post(f"{path}/updates", {"narrative": "RP says they had a few beers."})).json()
