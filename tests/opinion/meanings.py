@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 from spellchecker import SpellChecker
 
-from services.intake.domain.triage.meanings import OPINIONS
+from services.intake.domain.triage.learned import OPINIONS
 from services.intake.domain.triage.text import fold, tokenize
 from tests.opinion.train import CASES, TOLD
 

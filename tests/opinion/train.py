@@ -21,7 +21,8 @@ import numpy as np
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage.case import WORSE_WHEN_NO
 from services.intake.domain.triage.decide import decide
-from services.intake.domain.triage.meanings import OPINIONS, Meanings, meanings
+from services.intake.domain.triage.learned import OPINIONS
+from services.intake.domain.triage.meanings import Meanings, meanings
 from services.intake.domain.triage.model import FACT_KEYS, Verdict
 from services.intake.domain.triage.opinion import COARSE, buckets, loudest, spoken
 from services.intake.domain.triage.reader import read
@@ -252,6 +253,20 @@ def _unlearned(seed: int, of_meaning: int) -> dict[str, Any]:
     return parts
 
 
+def _heard(parts: Any, words: Any, present: Any) -> Iterator[Any]:
+    """Yield what the patterns find around each word, then the further ones."""
+    import jax
+    import jax.numpy as jnp
+
+    found = words
+    for name in _LEVELS:
+        padded = jnp.pad(found, ((0, 0), (_WIDTH // 2, _WIDTH // 2), (0, 0)))
+        places, room = enumerate(parts[f"{name}patterns"]), words.shape[1]
+        found = sum(padded[:, place : place + room] @ pattern for place, pattern in places)
+        found = jax.nn.relu(found + parts[f"{name}least"]) * present
+        yield found
+
+
 def train(
     stories: Sequence[Sequence[str]], is_unfit: Sequence[bool], meant: Meanings, seed: int
 ) -> dict[str, np.ndarray[Any, Any]]:
@@ -272,27 +287,17 @@ def train(
         spelled = parts["spellings"][numbers[..., :4]].mean(2) * is_spelled
         return jnp.concatenate([spelled, of_meaning[numbers[..., 4]]], 2), present
 
-    def heard(parts: Any, words: Any, present: Any) -> Iterator[Any]:
-        """Yield what the patterns find around each word, then the further ones."""
-        found = words
-        for name in _LEVELS:
-            padded = jnp.pad(found, ((0, 0), (_WIDTH // 2, _WIDTH // 2), (0, 0)))
-            places, room = enumerate(parts[f"{name}patterns"]), words.shape[1]
-            found = sum(padded[:, place : place + room] @ pattern for place, pattern in places)
-            found = jax.nn.relu(found + parts[f"{name}least"]) * present
-            yield found
-
     def scores(parts: Any, numbers: Any, key: Any) -> Any:
         kept_words, kept_patterns, kept_spellings = jax.random.split(key, 3)
         words, present = known(parts, numbers, jax.random.uniform(kept_spellings, (*numbers.shape[:2], 1)))
         words *= jax.random.uniform(kept_words, (*words.shape[:2], 1)) > _FORGOTTEN
-        best = jnp.concatenate([found.max(1) for found in heard(parts, words, present)], 1)
+        best = jnp.concatenate([found.max(1) for found in _heard(parts, words, present)], 1)
         best = best * (jax.random.uniform(kept_patterns, best.shape) > _UNUSED) / (1 - _UNUSED)
         return best @ jnp.concatenate([parts[f"{name}weights"] for name in _LEVELS]) + parts["start"]
 
     @jax.jit  # type: ignore[untyped-decorator]  # jax is not installed where types are checked
     def most(parts: Any, numbers: Any) -> Any:
-        return [found.max() for found in heard(parts, *known(parts, numbers))]
+        return [found.max() for found in _heard(parts, *known(parts, numbers))]
 
     def loss(parts: Any, numbers: Any, labels: Any, weights: Any, key: Any) -> Any:
         missed = optax.sigmoid_binary_cross_entropy(scores(parts, numbers, key), labels)

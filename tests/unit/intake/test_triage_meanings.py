@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from services.intake.domain.triage import meanings as module
-from services.intake.domain.triage import opinion as opinions
-from services.intake.domain.triage.meanings import OPINIONS, UNKNOWN, Meanings, MeaningsInvalid, meanings
-from services.intake.domain.triage.opinion import Opinion, OpinionInvalid, opinion, parts_of, spoken
+from services.intake.domain.triage import learned as module
+from services.intake.domain.triage.learned import OPINIONS, OpinionInvalid
+from services.intake.domain.triage.meanings import UNKNOWN, Meanings, meanings
+from services.intake.domain.triage.opinion import Opinion, opinion, parts_of, spoken
 from services.intake.domain.triage.protocol import SECOND_OPINION
 from services.intake.domain.triage.text import fold, tokenize
 from tests.opinion.meanings import GLOSSARY
@@ -67,16 +67,16 @@ def test_words_that_are_spelled_otherwise_and_used_alike_sound_alike() -> None:
 def test_an_opinion_names_the_very_meanings_that_it_was_made_with(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    for folder in (module, opinions):
-        monkeypatch.setattr(folder, "OPINIONS", tmp_path)
+    monkeypatch.setattr(module, "OPINIONS", tmp_path)
     words, numbers = np.frombuffer(b"knife\nwife", np.uint8), np.array([[1, 2, 3], [4, 5, 6]], np.int8)
     np.savez(tmp_path / "words-1.npz", words=words, numbers=numbers)
     digest = hashlib.sha256((tmp_path / "words-1.npz").read_bytes()).hexdigest()
     assert meanings("words-1", digest).of("wife").tolist() == [4, 5, 6]
-    with pytest.raises(MeaningsInvalid, match="have the digest"):
+    (tmp_path.parent / "words-2.npz").write_bytes((tmp_path / "words-1.npz").read_bytes())
+    with pytest.raises(OpinionInvalid, match=r"no list of meanings '\.\./words-2'"):  # it is there, and has the digest
+        meanings("../words-2", digest)
+    with pytest.raises(OpinionInvalid, match="has the digest"):
         meanings("words-1", "0" * 64)
-    with pytest.raises(MeaningsInvalid, match=r"no meanings '\.\./words-1'"):
-        meanings("../words-1", digest)
 
     def put(name: str, meant: tuple[str, str]) -> str:
         parts: dict[str, Any] = {"meanings": np.array(meant), **in_whole_numbers([knowing(4)])}
@@ -84,7 +84,7 @@ def test_an_opinion_names_the_very_meanings_that_it_was_made_with(
         return hashlib.sha256((tmp_path / f"{name}.npz").read_bytes()).hexdigest()
 
     assert opinion("heard", put("heard", ("words-1", digest))).listen(tokenize("A wife")).score
-    with pytest.raises(OpinionInvalid, match="'unheard': the meanings 'words-1' have the digest"):
+    with pytest.raises(OpinionInvalid, match="the list of meanings 'words-1' has the digest"):
         opinion("unheard", put("unheard", ("words-1", "0" * 64)))
 
 

@@ -11,12 +11,12 @@ from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage import opinion as module
 from services.intake.domain.triage.case import unite
 from services.intake.domain.triage.decide import clearance_of, decide
+from services.intake.domain.triage.learned import OpinionInvalid
 from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
 from services.intake.domain.triage.opinion import (
     Further,
     FurtherPatterns,
     Opinion,
-    OpinionInvalid,
     buckets,
     loudest,
     opinion,

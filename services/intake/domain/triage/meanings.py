@@ -4,22 +4,17 @@ A second opinion that never met "estilete" knows it by this as it knows "knife".
 changes; an opinion names it by its digest (`tests/opinion/meanings.py` made it, and says of what).
 """
 
-import hashlib
 import io
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-OPINIONS: Final = Path(__file__).parent / "opinions"
+from services.intake.domain.triage.learned import learned
+
 UNKNOWN: Final = -1
-
-
-class MeaningsInvalid(ValueError):
-    """What words mean is missing, or it is not what was meant."""
 
 
 class Meanings:
@@ -45,13 +40,6 @@ class Meanings:
 
 @cache  # a file never changes
 def meanings(name: str, digest: str) -> Meanings:
-    """Return the meanings `name`. Raises `MeaningsInvalid` unless the SHA-256 of their file is `digest`."""
-    path = OPINIONS / f"{name}.npz"
-    if not name.replace("-", "").isalnum() or not path.is_file():
-        raise MeaningsInvalid(f"there are no meanings {name!r}")
-    stored = path.read_bytes()
-    found = hashlib.sha256(stored).hexdigest()
-    if found != digest:
-        raise MeaningsInvalid(f"the meanings {name!r} have the digest {found}, another one than stated")
-    with np.load(io.BytesIO(stored), allow_pickle=False) as parts:
+    """Return the meanings `name`. Raises `OpinionInvalid` unless the SHA-256 of their file is `digest`."""
+    with np.load(io.BytesIO(learned("list of meanings", name, digest)), allow_pickle=False) as parts:
         return Meanings(parts["words"].tobytes().decode("ascii").split("\n"), parts["numbers"])

@@ -5,12 +5,11 @@ story sounds like calls that turned out unfit for civilians. Beside ambiguous wo
 speaks for a call. `tests/opinion` makes it.
 
 Each word is known by its spelling, its beginning and its end, and by what it means, so that a new word is no stranger.
-Each of some patterns looks for its best place among five words on end, each of some further ones among what those found at five places, and
-so on; what all of them found is added up. All numbers are whole: the same words come to the same number on every
-machine.
+Each of some patterns looks for its best place among five words on end, each of some further ones among what those found
+at five places, and so on; what all of them found is added up. All numbers are whole: the same words come to the same
+number on every machine.
 """
 
-import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -21,7 +20,8 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from services.intake.domain.triage.meanings import OPINIONS, Meanings, MeaningsInvalid, meanings
+from services.intake.domain.triage.learned import learned
+from services.intake.domain.triage.meanings import Meanings, meanings
 from services.intake.domain.triage.text import Break, Token
 
 _STOP: Final = "."
@@ -36,10 +36,6 @@ _EXACT_BITS: Final = 24
 """Whole numbers of so many bits are exact in the floating point that adds up what further patterns find."""
 
 Whole = NDArray[np.int64]
-
-
-class OpinionInvalid(ValueError):
-    """A second opinion is missing, or it is not the one that was meant."""
 
 
 class Heard(NamedTuple):
@@ -241,18 +237,8 @@ def buckets(word: str, number: int) -> list[int]:
 @cache  # an opinion never changes
 def opinion(name: str, digest: str) -> Opinion:
     """Return the second opinion `name`. Raises `OpinionInvalid` unless the SHA-256 of its file is `digest`."""
-    path = OPINIONS / f"{name}.npz"
-    if not name.replace("-", "").isalnum() or not path.is_file():
-        raise OpinionInvalid(f"there is no second opinion {name!r}")
-    stored = path.read_bytes()
-    found = hashlib.sha256(stored).hexdigest()
-    if found != digest:
-        raise OpinionInvalid(f"the second opinion {name!r} has the digest {found}, another one than stated")
-    with np.load(io.BytesIO(stored), allow_pickle=False) as parts:
-        try:
-            return Opinion(parts_of(parts))
-        except MeaningsInvalid as invalid:
-            raise OpinionInvalid(f"the second opinion {name!r}: {invalid}") from None
+    with np.load(io.BytesIO(learned("second opinion", name, digest)), allow_pickle=False) as parts:
+        return Opinion(parts_of(parts))
 
 
 def parts_of(stored: Mapping[str, NDArray[Any]]) -> Parts:

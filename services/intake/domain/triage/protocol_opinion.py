@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from services.intake.domain.triage.learned import OpinionInvalid
 from services.intake.domain.triage.model import Effect
-from services.intake.domain.triage.opinion import OpinionInvalid, opinion
+from services.intake.domain.triage.opinion import opinion
 from services.intake.domain.triage.protocol import (
     AMBIGUOUS,
     AMBIGUOUS_SHOWN,
