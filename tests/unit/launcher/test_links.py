@@ -1,7 +1,9 @@
 """A link that can be cut, with an echo at its end: what comes through, what waits, what is reset."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -76,6 +78,20 @@ async def test_a_refusing_cut_resets_open_connections_and_takes_no_new_ones(link
     again = await connect(link)
     assert await ask(again, b"three") == b"heard three\n"
     await close(ends, again)
+
+
+@pytest.mark.parametrize("steps", range(6))
+async def test_a_refusing_cut_leaves_no_connection_that_was_just_coming_in(link: Link, steps: int) -> None:
+    """Accepting takes the event loop a few steps; whichever of them the cut comes between, nothing is relayed after it."""
+    await link.cut(Cut.SILENT)  # a relay that slipped through would wait for this to be mended, and never end
+    with socket.create_connection(("127.0.0.1", int(link.url.rsplit(":", 1)[1]))) as coming:
+        coming.setblocking(False)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        await link.cut(Cut.REFUSED)
+        with suppress(ConnectionError):
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(coming, 1), 2) == b""
+    assert not link._relays
 
 
 async def test_a_client_that_ends_its_side_still_gets_its_answer(link: Link) -> None:
