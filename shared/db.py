@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-from sqlalchemy import Executable
-from sqlalchemy.engine import URL, make_url
+import asyncpg
+from sqlalchemy import Executable, event
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -67,6 +68,8 @@ class Database:
         self.statements: AsyncEngine = create_async_engine(
             url, pool_size=pool_size, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options
         )
+        for engine in (self.transactions, self.statements):
+            event.listen(engine.sync_engine, "handle_error", _let_go_of_unfinished)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Unit]:
@@ -98,6 +101,17 @@ class Database:
         """Close both pools."""
         await self.transactions.dispose()
         await self.statements.dispose()
+
+
+def _let_go_of_unfinished(context: ExceptionContext) -> None:
+    """Close a connection whose statement asyncpg began and could not end, because it cannot encode a value.
+
+    Otherwise the server keeps the locks of that statement for as long as the connection lies in its pool: no timeout counts, as the
+    server believes it busy.
+    """
+    cause = getattr(context.original_exception, "__cause__", None)
+    if isinstance(cause, asyncpg.DataError) and getattr(cause, "severity", None) is None:  # the server's own have one
+        context.is_disconnect, context.invalidate_pool_on_disconnect = True, False
 
 
 def migration_engine(dsn: str) -> AsyncEngine:

@@ -17,7 +17,7 @@ from fastapi import FastAPI
 from services.dispatch.app import Peers, create_app
 from services.dispatch.settings import Settings
 from shared.auth import Caller, Role, issue
-from tests import pg
+from tests import pg, pools
 from tests.contract.dispatch import fakes
 
 SECRET = "of-the-tests-and-long-enough-for-hs256"
@@ -141,6 +141,13 @@ async def running(
         httpx2.AsyncClient(transport=transport, base_url="http://dispatch") as client,
     ):
         yield World(app, client, teams, intake, database)
+
+
+@pytest.fixture(scope="module")
+async def database(database: pg.Clone) -> AsyncIterator[pg.Clone]:
+    """The module's database, with connections that stay open from test to test."""
+    async with pools.kept_open():
+        yield database
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from services.starter_city.cells import feature_collection
 from shared.auth import Caller, Role, issue
 from shared.db import Database
 from shared.messages.incidents import Progress
-from tests import pg
+from tests import pg, pools
 from tests.contract.intake.fakes import FakeDispatch, FakeTeams
 
 SECRET = "only-for-tests-and-long-enough-for-anything"
@@ -141,6 +141,13 @@ async def running(dsn: str, dispatch: FakeDispatch, **settings: Any) -> AsyncIte
         transport = httpx2.ASGITransport(app=app)
         async with httpx2.AsyncClient(transport=transport, base_url="http://intake") as client:
             yield Intake(app, client, dispatch)
+
+
+@pytest.fixture(scope="module")
+async def database(database: pg.Clone) -> AsyncIterator[pg.Clone]:
+    """The module's database, with connections that stay open from test to test."""
+    async with pools.kept_open():
+        yield database
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx2
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.exc import DBAPIError
 
 from services.teams.tables import alert, clock_watch, idempotency_key
@@ -99,6 +99,29 @@ async def test_an_error_does_not_tell_what_was_sent(teams_db: Database) -> None:
     with pytest.raises(DBAPIError) as raised:
         await teams_db.scalar(text("SELECT CAST(:words AS integer)"), {"words": "he said that"})
     assert "he said that" not in str(raised.value).replace(str(raised.value.orig), "")
+
+
+UNSENDABLE = {
+    "half a pair": select(alert.c.id).where(alert.c.kind == "\ud800"),
+    "too large": select(alert.c.id).limit(10**400),
+}
+
+
+@pytest.mark.parametrize("statement", UNSENDABLE.values(), ids=UNSENDABLE)
+async def test_a_value_that_cannot_be_sent_leaves_no_lock(
+    teams_db: Database, fresh_database: pg.Clone, statement: Select[Any]
+) -> None:
+    locks = """
+        SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+    async with pg.connected(fresh_database.admin) as admin:
+        for unit in (teams_db.autocommit(), teams_db.transaction()):
+            with pytest.raises(DBAPIError):
+                async with unit as begun:
+                    await begun.conn.execute(statement)
+            assert await admin.fetchval(locks) == 0
+    assert await teams_db.scalar(text("SELECT 1")) == 1
 
 
 async def watch(db: Database) -> timedelta:

@@ -15,6 +15,7 @@ from services.teams.peers import Intake, PeerSilentError
 from services.teams.settings import Settings
 from shared.auth import Caller, Role, issue
 from shared.db import Database
+from tests import pg, pools
 
 _TRIES = 10
 SECRET = "only-for-tests-and-long-enough-for-anything"
@@ -130,6 +131,13 @@ async def until_somebody_waits(db: Database) -> None:
                 return
             await asyncio.sleep(0.01)
     raise AssertionError("nobody waited for a lock")
+
+
+@pytest.fixture(scope="module")
+async def database(database: pg.Clone) -> AsyncIterator[pg.Clone]:
+    """The module's database, with connections that stay open from test to test."""
+    async with pools.kept_open():
+        yield database
 
 
 @pytest.fixture
