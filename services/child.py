@@ -6,10 +6,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import httpx2
 
@@ -26,19 +26,67 @@ class ChildFailedError(RuntimeError):
     """A service did not become ready; the message ends with the last lines of its log."""
 
 
+class Process(Protocol):
+    """What a child needs of its process, as `subprocess.Popen` has it."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit code once it has ended. Raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+
+    def terminate(self) -> None:
+        """Send SIGTERM."""
+
+
+Begin = Callable[[Sequence[str], Mapping[str, str], Path, Path], Process]
+"""Starts a command in an environment and a folder; what it says is added to a file."""
+
+
+def begin(command: Sequence[str], environment: Mapping[str, str], cwd: Path, log: Path) -> Process:
+    """Start a program that dies with this process."""
+    with log.open("ab") as said:
+        return subprocess.Popen(  # noqa: S603 - our own program, no shell
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            cwd=cwd,
+            env=environment,
+            process_group=0,  # a Ctrl-C in the terminal is for the launcher, which stops its children in order
+            preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - one prctl, nothing that could deadlock
+        )
+
+
 class Child:
     """One process. Start it from the main thread: it dies with that thread's process, even by kill -9."""
 
     def __init__(
-        self, name: str, command: Sequence[str], *, url: str, environment: Mapping[str, str], cwd: Path, log: Path
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        url: str,
+        environment: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        begin: Begin = begin,
     ) -> None:
         self.name = name
         self.url = url
+        self._begin = begin
         self.log = log
         self._command = list(command)
         self._environment = dict(environment)
         self._cwd = cwd
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._paused = False
 
     @property
@@ -66,17 +114,7 @@ class Child:
     def spawn(self) -> None:
         """Start the process; does not wait for it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - our own program, no shell
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self._cwd,
-                env=self._environment,
-                process_group=0,  # a Ctrl-C in the terminal is for the launcher, which stops its children in order
-                preexec_fn=die_with_parent(signal.SIGKILL),  # noqa: PLW1509 - one prctl, nothing that could deadlock
-            )
+        self._process = self._begin(self._command, self._environment, self._cwd, self.log)
         self._paused = False
 
     async def ready(self, within_s: float = READY_WITHIN_S) -> None:

@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,19 +33,20 @@ def die_with_parent(signum: signal.Signals) -> Callable[[], None] | None:
 
     The kernel ties this to the parent *thread*, so such a child must be started from the main thread.
     """
-    libc = _LIBC
-    if libc is None:
+    if _LIBC is None:
         return None
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("A child that dies with its parent must be started from the main thread.")
-    parent = os.getpid()
+    return partial(die_with, os.getpid(), signum)
 
-    def arrange() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, signum)
-        if os.getppid() != parent:  # the parent died between fork and prctl: no signal will ever come
-            os._exit(1)
 
-    return arrange
+def die_with(parent: int, signum: signal.Signals) -> None:
+    """Have this process get `signum` when its `parent` dies (on Linux; elsewhere nothing happens)."""
+    if _LIBC is None:
+        return
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signum)
+    if os.getppid() != parent:  # it died before the prctl: no signal will ever come
+        os._exit(1)
 
 
 def end(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> int:

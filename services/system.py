@@ -17,7 +17,7 @@ from typing import Final, Self
 
 import asyncpg
 
-from services.child import Child
+from services.child import Begin, Child, begin
 from services.links import Cut, Link
 from services.migrate import ROOT, set_clock
 from services.processes import free_port
@@ -55,6 +55,7 @@ class Plan:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     """What the services inherit; our own settings are laid over it."""
     command: Callable[[str], Sequence[str]] = module_command
+    begin: Begin = begin
 
 
 def free_ports(replicas: int) -> dict[str, list[int]]:
@@ -207,6 +208,7 @@ class System:
                     environment=self._environment(service, port),
                     cwd=ROOT,
                     log=self.plan.logs / f"{name}.log",
+                    begin=self.plan.begin,
                 )
             )
         return children

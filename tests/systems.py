@@ -15,7 +15,7 @@ from services.credentials import token_secret
 from services.servers import SERVICES
 from services.system import Plan, System, free_ports
 from services.time_rate import arrange_clock
-from tests import pg
+from tests import forked, pg
 
 REPLICAS: Final = 2
 TOKEN_SECRET: Final = token_secret(pg.SECRET)
@@ -54,6 +54,7 @@ async def running_system(
         time_rate=time_rate * hurried,
         cuttable=cuttable,
         environment=_inherited() | dict(settings or {}),
+        begin=forked.begin,
     )
     try:
         await arrange_clock(admins, database.login, time_rate)
