@@ -20,6 +20,7 @@ from services.dispatch.api.schemas import (
 from services.dispatch.api.state import Db, TheDesk
 from services.dispatch.api.tablet_poll import TabletPoll
 from services.dispatch.commands import actions, emergencies
+from services.dispatch.domain.assignment import Action
 from shared.auth import Caller, Role, allow
 from shared.db import Unit
 from shared.edge import IfNoneMatch, Prefer
@@ -71,7 +72,7 @@ async def act(assignment_id: UUID, body: ActionRequest, desk: TheDesk, caller: C
     async def work(unit: Unit) -> AssignmentState:
         return views.state_after(await actions.act(unit, desk, assignment_id, report, caller))
 
-    return await once(work, single=True)
+    return await once(work, single=report.action is not Action.ESCALATE)
 
 
 @router.get(

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.dispatch import store
 from services.dispatch.case import AssignmentRow, Case
-from services.dispatch.commands import recalls
+from services.dispatch.commands import emergencies, recalls
 from services.dispatch.desk import Desk
 from services.dispatch.domain import deadlines, guards
 from services.dispatch.domain import incident as incidents
@@ -55,6 +55,7 @@ async def act(unit: Unit, desk: Desk, assignment_id: UUID, report: CrewReport, c
 
     Raises NotFound (also for another team's assignment), VersionStale, IllegalTransition with the state and the legal actions,
     SafetyLinkDown, MayNotGoYet. Two statements: one reads, one writes if nothing moved in between; else it reads and decides again.
+    An escalation may take more (see `_help_on_its_way_out`): give it a transaction.
     """
     for _ in range(_TRIES):
         case, row = await find(unit, assignment_id, caller)
@@ -63,6 +64,8 @@ async def act(unit: Unit, desk: Desk, assignment_id: UUID, report: CrewReport, c
         check_guards(step)
         if await store.write(unit.conn, step) is not None:
             desk.effects.follow(unit, step)
+            if report.action is Action.ESCALATE and step.move is not None and step.move.is_mark:
+                await _help_on_its_way_out(unit, desk, row, report, caller)
             return step
     raise Unavailable("Others are changing this incident at the moment; nothing was decided. Try again.")
 
@@ -182,6 +185,16 @@ def _incident(desk: Desk, step: Step, report: CrewReport, position: Any) -> None
         recalls.requeue(step, report.reason, counts=True, most_offers=desk.most_offers)
     elif step.move is not None and step.move.after is Status.CLEARED:
         step.incident(incidents.Action.CLOSE, reason=report.outcome, outcome=report.outcome)
-    elif report.action is Action.ESCALATE:
+    elif report.action is Action.ESCALATE and step.move is not None and not step.move.is_mark:
         changes = {"return_reason": _ESCALATED, "needs": report.needs, "position": position}
         step.incident(incidents.Action.RETURN, reason=_ESCALATED, **changes)
+
+
+async def _help_on_its_way_out(unit: Unit, desk: Desk, row: AssignmentRow, report: CrewReport, caller: Caller) -> None:
+    """Sound the alarm for a crew that asks for help after its work was taken away.
+
+    The call is with the call center, or with another team, or cancelled: nobody comes to this crew because of it. Its press may be
+    older than the recall and have waited in a dead spot.
+    """
+    words = f"It asks for {report.needs} while it is being called off." + (f" {report.note}" if report.note else "")
+    await emergencies.alarm(unit, desk, row.team_id, position=None, note=words, actor=caller.actor)

@@ -88,6 +88,7 @@ MARKS: Final = frozenset({
     (Status.ON_SCENE, Action.CHECK_IN),
     (Status.WITHDRAWING, Action.ACKNOWLEDGE_RECALL),
     (Status.WITHDRAWING, Action.RECALL),  # it is being called off already; the second reason is recorded
+    (Status.WITHDRAWING, Action.ESCALATE),  # the call is gone from them; a crew that needs help gets it all the same
 })  # fmt: skip
 """Legal, recorded, and no move: status and version stay."""
 LIVE: Final = frozenset({
@@ -139,7 +140,7 @@ def decide(status: Status, action: Action, ends_as: Status | None = None) -> Mov
 def legal_actions(status: Status) -> tuple[Action, ...]:
     """Return what a crew may send in this status, guards apart."""
     if status is Status.WITHDRAWING:
-        return (Action.ACKNOWLEDGE_RECALL, Action.CLEAR)
+        return (Action.ACKNOWLEDGE_RECALL, Action.CLEAR, Action.ESCALATE)
     return tuple(a for a in CREW_ACTIONS if (status, a) in TRANSITIONS or (status, a) in MARKS)
 
 

@@ -159,6 +159,25 @@ async def test_escalate_returns_the_call_at_once_with_the_last_position(world: W
     assert (await world.act(team, offer["id"], "clear")).json()["status"] == "escalated"
 
 
+@pytest.mark.parametrize("reason", ["cancelled", "risk_rose"])
+async def test_a_crew_that_asks_for_help_after_its_work_was_taken_away_is_heard(world: World, reason: str) -> None:
+    """The press may be older than the recall; the call is no longer theirs, so that nobody would come to them because of it."""
+    team, call, offer = await offered(world)
+    await world.act(team, offer["id"], "accept")
+    await world.put(f"/v1/incidents/{call}", fakes.withdrawn(2, reason))
+    [item] = await world.tablet(team)
+    assert "escalate" in item["actions"]
+    before = await world.progress(call)
+    assert (await world.act(team, offer["id"], "escalate", needs="police")).json()["status"] == "withdrawing"
+    progress = await world.progress(call)
+    [notice] = progress["notices"]
+    assert notice["kind"] == "team_emergency"
+    assert "asks for police" in notice["text"]
+    assert progress["status"] == before["status"]
+    assert [alert["kind"] for alert in (await world.get("/v1/alerts")).json()["items"]] == ["team_emergency"]
+    assert (await world.act(team, offer["id"], "clear")).status_code == 200
+
+
 async def test_a_restorative_justice_crew_names_when_it_leaves(world: World) -> None:
     team = fakes.a_team(disciplines=["restorative_justice"], shift_ends_at="2099-01-01T00:00:00Z")
     world.teams.items = [team]

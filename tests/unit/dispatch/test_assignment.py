@@ -35,7 +35,9 @@ EXPECTED = {
     Status.ON_SCENE: {
         Action.CLEAR: "cleared", Action.RECALL: "withdrawing", Action.ESCALATE: "withdrawing", Action.CHECK_IN: "on_scene",
     },
-    Status.WITHDRAWING: {Action.ACKNOWLEDGE_RECALL: "withdrawing", Action.RECALL: "withdrawing"},
+    Status.WITHDRAWING: {
+        Action.ACKNOWLEDGE_RECALL: "withdrawing", Action.RECALL: "withdrawing", Action.ESCALATE: "withdrawing",
+    },
 }  # fmt: skip
 """Written a second time on purpose: a change of the table is a change of the contract."""
 
