@@ -52,8 +52,8 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield f"Protocol {protocol.version}, opinion `{stated['model']}` (SHA-256 `{stated['sha256']}`), asked above {stated['above']}."
     yield (
         f"{len(cases)} labelled calls of `tests/opinion/unseen` that neither the rules nor the opinion have learned from. "
-        "A call that is found safe and should not be is read, mended, and moved to the cases: it is not among these any "
-        "more, so that the second and third column flatter ([decision 4](decisions/0004-ambiguous-words.md) counts them)."
+        "A danger that is found safe is read, mended, and moved to the cases, a doubtful call most often too: they are not "
+        "among these any more, so that the second and third column flatter ([decision 4](decisions/0004-ambiguous-words.md) counts them)."
     )
     yield ""
     yield "By `above`, the other numbers as they stand:"
