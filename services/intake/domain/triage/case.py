@@ -4,6 +4,8 @@ Evidence is a union (policy, step 0): whatever any statement asserts counts, and
 Of a linked call only what speaks against sending civilians is taken over.
 """
 
+import itertools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -34,10 +36,11 @@ from services.intake.domain.triage.protocol import (
     normal_code,
 )
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
-from services.intake.domain.triage.text import foreign_share
+from services.intake.domain.triage.text import fold, foreign_share, run_on
 
 _FEWEST_HEARD: Final = 4
 """An update of fewer words ("Still arguing, calmly.") sounds like nothing in particular: only the rules read it."""
+_A_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
 """Facts whose `no` is the bad news."""
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
@@ -189,11 +192,24 @@ class _StatementReader:
         }
         for name, text in texts.items():
             if text.strip():
-                reading = read(text, self.protocol, is_call_type=name == "call_type_text")
+                is_call_type = name == "call_type_text"
+                reading = read(text, self.protocol, is_call_type=is_call_type)
+                if (wrapped := run_on(text)) != text:
+                    again = read(wrapped, self.protocol, is_call_type=is_call_type)
+                    self._take_over(name, wrapped, again)
+                    reading = replace(reading, denied={f: w for f, w in reading.denied.items() if f in again.denied})
                 self._take_over(name, text, reading)
+                if not self.statement.linked:
+                    self.case.own_signals |= reading.signals
+                    if name != "answers":
+                        self._note_denials(name, reading)
                 yield name, reading
 
     def _take_over(self, name: str, text: str, reading: Reading) -> None:
+        """Take over what speaks against civilians.
+
+        A text with breaks that may be no ends of sentences is read twice, with them and without: what either finds counts.
+        """
         open_ = self._left_open(name, reading)
         for finding in reading.findings:
             if finding not in open_:
@@ -210,10 +226,23 @@ class _StatementReader:
         if name == "narrative":
             self._check_understood(reading)
             self._ask_second_opinion(text, reading)
-        if not self.statement.linked:
-            self.case.own_signals |= reading.signals
-            if name != "answers":
-                self._note_denials(name, reading)
+        elif name == "extra_text":
+            self._check_prose(text)
+
+    def _check_prose(self, text: str) -> None:
+        """What fields that nobody knows tell in whole sentences must be understood, and sound like a quarrel, like a later message."""
+        values = (line.partition(": ")[2] for line in text.split("\n"))
+        prose = "\n".join(value for value in values if len(_A_WORD.findall(value)) >= _FEWEST_HEARD)
+        asked = self.protocol.second_opinion
+        reading = read(prose, self.protocol)
+        if reading.garbled:
+            self._speak("garbled_text", "extra_text")
+        if (
+            asked is not None
+            and len(reading.story) >= _FEWEST_HEARD
+            and asked.opinion.listen(reading.story).score > asked.above
+        ):
+            self._speak(SECOND_OPINION, "extra_text")
 
     def _note_denials(self, name: str, reading: Reading) -> None:
         rule = self.protocol.rules["denied_in_words"]
@@ -271,9 +300,17 @@ class _StatementReader:
     def _ask_second_opinion(self, text: str, reading: Reading) -> None:
         """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
         asked = self.protocol.second_opinion
+        if self.told and self._was_told(text):
+            return
         if asked is not None and self.heard is not None and self.heard.score > asked.above:
             start, end = sentence_around(reading.story, self.heard.loudest)
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
+
+    def _was_told(self, text: str) -> bool:
+        """Tell whether an earlier account of the call holds these very words: it was listened to as a whole."""
+        words = f" {fold(text)} "
+        earlier = itertools.takewhile(lambda statement: statement is not self.statement, self.evidence.statements)
+        return any(words in f" {fold(statement.narrative)} " for statement in earlier if not statement.linked)
 
     def _add_as_it_sounds(self, open_: Iterable[Finding]) -> None:
         """Add what is told openly, each by how its sentence sounds, and the story around it.

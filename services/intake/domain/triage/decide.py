@@ -108,9 +108,13 @@ def clearance_of(decision: Decision, by: str) -> Clearance:
 
 
 def _name(reason: Reason) -> Cleared:
-    if reason.quote is not None:
-        return Cleared(reason.rule, reason.reason, fold(reason.quote))
     later_text = ":" in reason.source and not reason.source.endswith(".answers")
+    if reason.quote is not None:
+        phrase = fold(reason.quote)
+        if reason.rule == SECOND_OPINION and later_text:
+            # it has judged all that is told there, not only the sentence that it quotes
+            phrase = f"{reason.source} {phrase}"
+        return Cleared(reason.rule, reason.reason, phrase)
     # text that could not be quoted (cut, garbled, foreign) is cleared where it stands: what came later nobody has read
     return Cleared(reason.rule, reason.reason, reason.source if later_text else None)
 

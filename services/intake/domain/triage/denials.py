@@ -10,6 +10,7 @@ hit her.
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 from services.intake.domain.triage.protocol import Owner, Protocol, Role
@@ -111,6 +112,7 @@ class Denials:
         self._callers = {at for at, token in enumerate(tokens) if token.word in protocol.callers}
         spoken = [match for match in found.of(Role.ACCUSED) if not self._is_caller(match)]
         self._accused = self._governed_from(spoken, _REACH_OF_SPEECH) | {match.last for match in spoken}
+        self._claimed_to = self._claims(spoken)
         self.hiding: list[Denial] = []
         """They hide the words that they cover."""
         self.good: list[Denial] = []
@@ -161,6 +163,24 @@ class Denials:
             governed.update(range(last + 1, min(last + 1 + reach, self._breath_ends[last])))
         return frozenset(governed)
 
+    def _claims(self, spoken: Sequence[Match]) -> list[int]:
+        """Return, by word, how far it and those before it are claims: what the accused goes on to say, and what nobody is sure of.
+
+        A comma or a quotation mark does not end them: "Suspect says, no weapons, nobody hurt", "not sure, no weapons". Their
+        denials prove nothing; what is denied is no danger either.
+        """
+        begun = [-1] * (len(self._tokens) + 1)
+        callers = sorted(self._callers)
+        for match in spoken:
+            end = self._sentence_ends[match.last]
+            at = bisect_left(callers, match.last + 1)
+            begun[match.last + 1] = (min(end, callers[at]) if at < len(callers) else end) - 1
+        for match in self._found.of(Role.DOUBT):
+            after = match.last + 1
+            if after < len(self._tokens) and Break.NONE < self._tokens[after].before < Break.HARD:
+                begun[after] = max(begun[after], self._sentence_ends[match.last] - 1)
+        return list(accumulate(begun, max))
+
     def _is_caller(self, match: Match) -> bool:
         """True for who stands in brackets or commas beside the caller: "RP (uncle) says"."""
         first = match.first
@@ -205,7 +225,14 @@ class Denials:
 
     def _headed(self) -> Iterator[tuple[int, int, frozenset[str]]]:
         """Yield each head with what it denies: first and last word, and the facts."""
+        begun = {
+            max(last, self._deniable.get(first, last)) + 1
+            for first, (last, _) in self._items.items()
+            if self._begins(first)
+        }
         for first, last in self._heads.items():
+            if first in begun and first in self._answers:
+                continue  # it answers what begins the sentence, and denies nothing after it: "Weapons: none knife"
             for at in range(
                 last + 1, first, -1
             ):  # "never got in his face": what a head may hold, its words may begin with
@@ -215,6 +242,9 @@ class Denials:
                 if at not in self._finite or not self._is_nominal(first, at - 1):
                     yield first, *denied
                     break
+
+    def _begins(self, at: int) -> bool:
+        return self._tokens[at].before is Break.HARD
 
     def _denied_at(self, at: int) -> tuple[int, frozenset[str]] | None:
         """Return the last word of what a head before `at` denies, and the facts that this settles."""
@@ -384,7 +414,7 @@ class Denials:
             self.excepted.append(Span(first, self._exceptions[last + 1]))
         elif first in self._accused:
             self.by_accused.append(denial)
-        elif not self._is_limited(last):
+        elif not self._is_limited(last) and self._claimed_to[first] < first:
             self.good.append(denial)
 
     def _is_limited(self, last: int) -> bool:

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from services.intake.domain.triage.denials import Denials, Found, Span
 from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.protocol import UNEXPLAINED, Protocol, Role, Rule
-from services.intake.domain.triage.text import QUOTES, Break, Token, tokenize
+from services.intake.domain.triage.text import QUOTES, Break, Token, is_picture, tokenize
 from services.intake.domain.triage.walk import Match
 
 _STOPS: Final = frozenset(".,;:!?…)]}")
@@ -251,6 +251,8 @@ class _Reader:
         excess = 0
         for span in self.sentences:
             words = [token.word for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
+            if any(len(word) == 1 and is_picture(word) for word in words):
+                return True  # nobody says what it means
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
             if excess > limits.unknown_words_forgiven * _PER_WORD:

@@ -25,9 +25,21 @@ _SENTENCE_END: Final = re.compile(f"[{''.join(sorted(_HARD))}]")
 _PICTURES: Final = MappingProxyType(
     {"🔫": "gun", "🔪": "knife", "🗡": "dagger", "⚔": "swords", "🪓": "axe", "🔨": "hammer", "💣": "bomb", "🩸": "blood"}
 )
-_SHORTEST_SPELLED_OUT: Final = 4
+_HARMLESS_PICTURES: Final = frozenset("☎☏✅✓✔✉✏📞📱📍📷📧🙏👍👌🙂😊❤")
+_ENCLOSED: Final = ((0x1F110, 0x1F129), (0x1F150, 0x1F169), (0x1F170, 0x1F189), (0x1F1E6, 0x1F1FF))
+"""Letters in brackets, circles, squares and flags, A to Z, that Unicode takes for no letters."""
+_SHORTEST_SPELLED_OUT: Final = 3
+_SHORTEST_ALONE: Final = 4
+"""Fewer letters may be initials: they stay beside the word that they spell."""
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
+_FIRST_PICTURE: Final = 0x1F000
+_OLD_PICTURES: Final = frozenset(map(chr, range(0x2600, 0x27C0)))
+_STAMP: Final = r"[\[(<][^\[\]()<>\n]{0,40}\d[^\[\]()<>\n]{0,40}[\])>]|\d{1,2}:\d\d(?::\d\d)?\b"
+_MAY_RUN_ON: Final = re.compile(r"[\n\r\u2028\u2029\u2026]|\.\.")
+_RUN_ON: Final = re.compile(
+    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\.{{2,}}|\u2026"
+)
 
 
 class Break(IntEnum):
@@ -66,9 +78,36 @@ class Token(NamedTuple):
 
 @lru_cache(maxsize=4096)  # a pure function of one character
 def _fold_character(character: str) -> str:
+    for first, last in _ENCLOSED:
+        if first <= ord(character) <= last:
+            return chr(ord("a") + ord(character) - first)
     decomposed = unicodedata.normalize("NFKD", character).casefold()
     kept = (c for c in unicodedata.normalize("NFKD", decomposed) if unicodedata.category(c) not in ("Mn", "Cf", "Me"))
     return "".join(_LOOK_ALIKE.get(c, c) for c in kept)
+
+
+@lru_cache(maxsize=4096)
+def is_picture(character: str) -> bool:
+    """Tell whether `character` is a picture that may say something: one with a name is a word, any other a word that nobody knows."""
+    if character in _PICTURES:
+        return True
+    is_one = ord(character) >= _FIRST_PICTURE or character in _OLD_PICTURES
+    return (
+        is_one
+        and unicodedata.category(character) == "So"
+        and character not in _HARMLESS_PICTURES
+        and not any(first <= ord(character) <= last for first, last in _ENCLOSED)
+    )
+
+
+def run_on(text: str) -> str:
+    """Return `text`, character for character, without what may be no end of a sentence: a line break alone, dots in a row, a line's stamp.
+
+    Software that wraps lines puts a break anywhere, and whoever types in haste puts dots between words.
+    """
+    if _MAY_RUN_ON.search(text) is None:
+        return text
+    return _RUN_ON.sub(lambda found: " " * len(found.group()), text)
 
 
 def tokenize(text: str) -> tuple[Token, ...]:
@@ -77,7 +116,7 @@ def tokenize(text: str) -> tuple[Token, ...]:
         folded = text.lower().replace("`", "'")
     else:
         characters = {c: "'" if c in _APOSTROPHES else _fold_character(c) for c in set(text)}
-        if not _PICTURES.keys().isdisjoint(characters) or any(len(folded) != 1 for folded in characters.values()):
+        if any(map(is_picture, characters)) or any(len(folded) != 1 for folded in characters.values()):
             return _spelled_out_joined(_any_words(text))
         folded = text.translate({ord(c): folded for c, folded in characters.items()})
     return _spelled_out_joined(_plain_words(text, folded))
@@ -125,10 +164,10 @@ def _any_words(text: str) -> list[Token]:
     for index, (at, character, folded) in enumerate(seen):
         before_letter = index + 1 < len(seen) and seen[index + 1][2].isalnum()
         before_digit = before_letter and seen[index + 1][2].isdigit()
-        if character in _PICTURES:
+        if is_picture(character):
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
-            tokens.append(Token(_PICTURES[character], at, at + 1, Break.SOFT))
+            tokens.append(Token(_PICTURES.get(character, character), at, at + 1, Break.SOFT))
             word, gap = [], Break.SOFT
         elif folded.isalnum() and character not in _APOSTROPHES:
             start = start if word else at
@@ -177,7 +216,9 @@ def _join(run: Sequence[Token]) -> Sequence[Token]:
     if len(run) < _SHORTEST_SPELLED_OUT:
         return run
     spelled = [Token("".join(token.word for token in run), run[0].start, run[-1].end, run[0].before)]
-    if run[0].word in _WORDS_OF_ONE_LETTER and len(run) > _SHORTEST_SPELLED_OUT:  # "a k n i f e", or "a r m a d o"
+    if len(run) < _SHORTEST_ALONE:
+        return [*run, *spelled]
+    if run[0].word in _WORDS_OF_ONE_LETTER:  # "a g u n", or "a r m a d o"
         spelled.append(Token(spelled[0].word[1:], run[1].start, run[-1].end, run[1].before))
     return spelled
 
@@ -198,7 +239,8 @@ def questions(text: str, tokens: Sequence[Token]) -> frozenset[int]:
 
 
 _REPEATED: Final = re.compile(r"(.)\1\1")
-_LEET: Final = str.maketrans("013457", "oieast")
+_LEET: Final = str.maketrans("013456789", "oieasgtbg")
+_LETTERS: Final = re.compile(r"[^\W\d]{3,}")
 
 
 def spellings(word: str) -> tuple[str, ...]:
@@ -208,6 +250,7 @@ def spellings(word: str) -> tuple[str, ...]:
     found = [word]
     if not word.isdigit() and sum(map(str.isalpha, word)) > 1:  # "3x" is no "ex"
         found.append(word.translate(_LEET))
+        found.extend(run for run in _LETTERS.findall(word) if run != word)  # "2guns", "x2knives"
     if any(len(set(word[i : i + _MANY])) == 1 for i in range(len(word) - _MANY + 1)):
         runs = ["".join(run) for _, run in groupby(word)]
         found.append("".join(run[0] if len(run) >= _MANY else run for run in runs))
