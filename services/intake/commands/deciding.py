@@ -121,18 +121,24 @@ async def enter(
 ) -> Room:
     """Return all that a decision about these events reads, with every call of the group locked.
 
-    `links`: the transaction will add links, so it holds them alone.
+    `links`: the transaction will add links, so it holds them alone. The others share them, and a first report of an event that a
+    call names makes the group larger while we wait for that call: so what is in force and who belongs together is read again once
+    the locks are held, until nobody is missing. The newcomer locks the same calls before it is written, so it comes before our
+    locks, and is seen, or after our end, and sees what we wrote; after the first round of locks the group can grow no more.
     """
     await cases.hold_links(conn, jurisdiction=desk.jurisdiction, cad_system=cad_system, exclusive=links)
-    guess = desk.maps.guess(location)
-    setting = await cases.read_setting(
-        conn,
-        jurisdiction=desk.jurisdiction,
-        cad_system=cad_system,
-        events=events,
-        slugs=slugs_of(guess.slug),
-    )
-    locked = await calls.lock_calls(conn, list(setting.group))
+    slugs = slugs_of(desk.maps.guess(location).slug)
+
+    async def read() -> Setting:
+        return await cases.read_setting(
+            conn, jurisdiction=desk.jurisdiction, cad_system=cad_system, events=events, slugs=slugs
+        )
+
+    locked: dict[UUID, Call] = {}
+    setting = await read()
+    while not locked.keys() >= set(setting.group):
+        locked = await calls.lock_calls(conn, list(setting.group))
+        setting = await read()
     said = await cases.read_cases(conn, list(locked)) if locked else {}
     return Room(setting, locked, said)
 

@@ -345,11 +345,19 @@ async def file_call(
 
 
 async def lock_calls(conn: AsyncConnection, ids: list[UUID]) -> dict[UUID, Call]:
-    """Return these calls, locked in the order of their ids until the transaction ends."""
+    """Return these calls, locked until the transaction ends, in the order in which they were reported.
+
+    Whoever finds later that a call has joined these locks the newcomer last, as this order does: ids are made by the clocks of
+    several processes, so theirs is not the order of the reports.
+    """
     if not ids:
         return {}
     listed = bindparam("ids", type_=ARRAY(Uuid))
     rows = await conn.execute(
-        select(*CALL_COLUMNS).where(call.c.id == any_(listed)).order_by(call.c.id).with_for_update(), {"ids": ids}
+        select(*CALL_COLUMNS)
+        .where(call.c.id == any_(listed))
+        .order_by(call.c.reported_at, call.c.id)
+        .with_for_update(),
+        {"ids": ids},
     )
     return {row.id: call_of(row) for row in rows}

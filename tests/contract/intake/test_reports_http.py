@@ -2,12 +2,17 @@
 
 import asyncio
 import json
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from shared.auth import Role
+from services.intake.api.schemas.reports import Report
+from services.intake.commands import reports
+from services.intake.store.calls import lock_calls
+from shared.auth import Caller, Role
 from tests.contract.intake.conftest import (
     DENIED,
     Intake,
@@ -254,3 +259,71 @@ async def test_two_new_calls_that_name_each_other_at_once_share_their_danger(int
         row.cad_event_id: row.verdict for row in await intake.rows("SELECT cad_event_id, verdict FROM intake.call")
     }
     assert statuses == {one["cad_event_id"]: "unsafe", other["cad_event_id"]: "unsafe"}
+
+
+class TestReportsThatMeetALinkedCall:
+    """A call that names events which nobody has reported yet is locked here, so that what is begun meanwhile comes in that order."""
+
+    async def in_order(self, intake: Intake, held: str, *requests: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Begin one request after the other, each when the one before waits for the call that is held; return the answers."""
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND query LIKE 'SELECT intake.call.id%'"
+        )
+        tasks = []
+        async with intake.db.transaction() as unit:
+            await lock_calls(unit.conn, [UUID(held)])
+            for number, request in enumerate(requests, 1):
+                tasks.append(asyncio.create_task(request))
+                while len(await intake.rows(waiting)) < number:
+                    assert not tasks[-1].done(), tasks[-1].result()
+        answers = await asyncio.gather(*tasks)
+        assert all(answer.status_code in {200, 201} for answer in answers), [answer.text for answer in answers]
+        return answers
+
+    @pytest.mark.parametrize("update_first", [False, True])
+    async def test_the_first_report_of_an_event_that_a_call_names_shares_the_danger_that_call_is_told_of_meanwhile(
+        self, intake: Intake, update_first: bool
+    ) -> None:
+        new = safe_report()
+        call = await intake.report(safe_report(linked_to=[new["cad_event_id"]]))
+        danger = intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"weapons": "yes"}})
+        reported = intake.post("/v1/calls", new)
+        await self.in_order(intake, call["id"], *((danger, reported) if update_first else (reported, danger)))
+        ended = await intake.rows("SELECT status, verdict FROM intake.call")
+        assert [(row.status, row.verdict) for row in ended] == [("returned", "unsafe")] * 2
+        sent = await intake.rows("SELECT wanted FROM intake.wish")
+        assert {row.wanted for row in sent} == {"withdrawn"}
+
+    @pytest.mark.parametrize("danger_first", [False, True])
+    async def test_two_events_that_a_call_names_reported_at_once_share_their_danger(
+        self, intake: Intake, danger_first: bool
+    ) -> None:
+        bad, calm = dangerous_report(), safe_report()
+        call = await intake.report(safe_report(linked_to=[bad["cad_event_id"], calm["cad_event_id"]]))
+        both = (bad, calm) if danger_first else (calm, bad)
+        await self.in_order(intake, call["id"], *(intake.post("/v1/calls", body) for body in both))
+        ended = await intake.rows("SELECT status, verdict FROM intake.call")
+        assert [(row.status, row.verdict) for row in ended] == [("returned", "unsafe")] * 3
+
+    async def test_a_newcomer_waits_for_nobody_but_its_own_links(self, intake: Intake) -> None:
+        new, other = safe_report(), await intake.report(safe_report())
+        call = await intake.report(safe_report(linked_to=[new["cad_event_id"]]))
+        async with intake.db.transaction() as unit:
+            await lock_calls(unit.conn, [UUID(call["id"])])
+            reporting = asyncio.create_task(intake.post("/v1/calls", new))
+            assert (await intake.report(safe_report()))["status"] == "queued"  # or no lock in 3 s, and so 503
+            told = await intake.post(f"/v1/calls/{other['id']}/updates", {"narrative": "Still about parking."})
+            assert (told.status_code, reporting.done()) == (200, False)
+        assert (await reporting).status_code == 201
+
+    async def test_reports_that_are_not_linked_do_not_wait_for_each_other(self, intake: Intake) -> None:
+        desk, caller = intake.app.state.desk, Caller(Role.CAD, "test", cad_systems=frozenset({"*"}))
+        other = await intake.report(safe_report())
+        async with intake.db.transaction() as unit:
+            first = Report.model_validate(safe_report()).command(caller.actor)
+            view, opened = await reports.report(unit, desk, caller, first)  # and has not ended yet
+            assert (opened, view.call.status) == (True, "queued")
+            assert (await intake.report(safe_report()))["status"] == "queued"  # or no lock in 3 s, and so 503
+            told = await intake.post(f"/v1/calls/{other['id']}/updates", {"narrative": "Still about parking."})
+            assert told.status_code == 200

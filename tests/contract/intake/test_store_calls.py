@@ -9,12 +9,14 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from services.intake.commands import reports
 from services.intake.commands.wishes import withdrawal
 from services.intake.domain.call import CallStatus
-from services.intake.store.calls import Call, Event, Filing, file_call
+from services.intake.store.calls import Call, Event, Filing, file_call, lock_calls
 from services.intake.store.progress import read_for_progress
+from shared.ids import uuid7
 from tests import pg
-from tests.contract.intake.conftest import Intake
+from tests.contract.intake.conftest import Intake, safe_report
 from tests.contract.intake.test_progress import queued
 
 NOW = datetime.now(UTC)
@@ -114,3 +116,31 @@ async def test_history_cannot_be_changed_by_the_service(intake: Intake, table: s
     for verb in (f"DELETE FROM intake.{table}", f"UPDATE intake.{table} SET at = at", f"TRUNCATE intake.{table}"):
         with pytest.raises(Exception, match="permission denied"):
             await intake.rows(verb)
+
+
+async def test_calls_are_locked_in_the_order_of_their_reports_whatever_their_ids(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock of the process that makes an id may be behind: a call that joins a group must still be locked last."""
+    low, high = sorted((uuid7(), uuid7()))
+    ids = iter((high, uuid7(), low, uuid7()))  # of a call and its decision, and again
+    monkeypatch.setattr(reports, "uuid7", lambda: next(ids))
+    first, second = [UUID((await intake.report(safe_report()))["id"]) for _ in range(2)]
+    assert (first, second) == (high, low)
+    async with intake.db.transaction() as other:
+        await lock_calls(other.conn, [first])
+
+        async def lock_both() -> list[UUID]:
+            async with intake.db.transaction() as unit:
+                return list(await lock_calls(unit.conn, [second, first]))
+
+        locking = asyncio.create_task(lock_both())
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            " AND query LIKE 'SELECT intake.call.id%'"
+        )
+        while not await intake.rows(waiting):
+            assert not locking.done()
+        free = await intake.rows("SELECT id FROM intake.call FOR UPDATE SKIP LOCKED")
+        assert [row.id for row in free] == [second]  # it waits for the older one, and holds no other meanwhile
+    assert await locking == [first, second]
