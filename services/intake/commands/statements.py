@@ -30,10 +30,13 @@ class Said:
     linked_to: tuple[str, ...] = ()
     police: tuple[bool, datetime] | None = None
     """Police are staged, or were called away, as somebody observed at that time."""
+    whole: Mapping[str, str] = field(default_factory=dict)
+    """Each text that was cut as it was received, by its field: not kept, but what is added to a long text is news."""
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", digest(self.body))
+        said = {**self.body, "_whole": self.whole} if self.whole else self.body
+        object.__setattr__(self, "digest", digest(said))
 
 
 def row_of(said: Said, seq: int) -> StatementRow:

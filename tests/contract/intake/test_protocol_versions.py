@@ -98,12 +98,14 @@ async def test_every_stored_decision_can_be_made_again_from_its_rows_to_the_byte
     await intake.post(f"/v1/calls/{asked['id']}/updates", {"answers": {"intoxication": "yes"}, "shirt": "red"})
     await intake.report(safe_report(call_type_code="507"))  # what the plan excludes
     linked = await intake.report(safe_report(linked_to=[asked["cad_event_id"]]))
-    await intake.post(f"/v1/calls/{linked['id']}/updates", {"narrative": "They talk about parking. " * 800})
+    for cut in ("", " HE HAS A GUN"):
+        body = {"narrative": "They talk about parking. " * 800 + cut}
+        await intake.post(f"/v1/calls/{linked['id']}/updates", body)
     bad = dangerous_report(cad_event_id="TWICE")
     await intake.report(bad)
     await intake.report({**bad, "attempt": 2, "answers": DENIED})
     await intake.report(safe_report(location=None))
-    await assert_every_decision_can_be_made_again(intake, at_least=9)
+    await assert_every_decision_can_be_made_again(intake, at_least=10)
 
 
 # --- files: at the start, and while the service runs

@@ -11,6 +11,7 @@ from tests.contract.intake.conftest import (
     DENIED,
     Intake,
     dangerous_report,
+    doubtful_report,
     eventually,
     safe_report,
 )
@@ -99,6 +100,39 @@ async def test_text_beyond_the_limit_is_cut_and_a_person_must_look(intake: Intak
     [row] = await intake.rows("SELECT truncated, body FROM intake.statement WHERE seq = 2")
     assert row.truncated is True
     assert len(row.body["narrative"]) == 16_000
+
+
+LONG = {"narrative": "They talk about parking. " * 640, "call_type_text": "NEIGHBOR " * 60, "call_type_code": "4" * 40}
+
+
+@pytest.mark.parametrize("field", LONG)
+async def test_what_is_added_beyond_the_limit_is_something_new_and_the_same_again_is_not(
+    intake: Intake, field: str
+) -> None:
+    await intake.reviewer_reads_the_queue()
+    call = await intake.report(safe_report())
+    path = f"/v1/calls/{call['id']}/updates"
+    for said in (LONG[field], LONG[field] + " HE HAS A GUN", LONG[field] + " HE HAS A GUN. HE FIRED"):
+        for _ in range(2):  # a retry is harmless
+            assert (await intake.post(path, {field: said})).status_code == 200
+    rows = await intake.rows("SELECT truncated, body FROM intake.statement WHERE seq > 1 ORDER BY seq")
+    assert [row.truncated for row in rows] == [len(LONG[field]) > len(rows[0].body[field]), True, True]
+    assert len({row.body[field] for row in rows}) == 1, "each is kept to the limit"
+    assert (await intake.call(call["id"]))["decision"]["verdict"] == "review"
+
+
+async def test_text_that_is_cut_after_a_reviewer_cleared_such_a_text_is_reviewed_again(intake: Intake) -> None:
+    await intake.reviewer_reads_the_queue()
+    call = await intake.report(doubtful_report())
+    path = f"/v1/calls/{call['id']}/updates"
+    doubtful = (await intake.post(path, {"narrative": LONG["narrative"] + "Still calm."})).json()
+    word = {"decision": "send_civilian", "reason": "I have read it all.", "version": doubtful["version"]}
+    cleared = await intake.post(f"/v1/calls/{call['id']}/review", word, Role.REVIEWER)
+    assert cleared.json()["status"] == "queued", cleared.text
+    again = await intake.post(path, {"narrative": LONG["narrative"] + "Still calm."})
+    assert again.json()["status"] == "queued"
+    more = await intake.post(path, {"narrative": LONG["narrative"] + "Still calm. HE HAS A GUN"})
+    assert (more.json()["status"], more.json()["decision"]["verdict"]) == ("in_review", "review")
 
 
 @pytest.mark.parametrize(

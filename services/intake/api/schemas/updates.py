@@ -65,11 +65,11 @@ class Update(Strict):
 
 
 class _Kept(NamedTuple):
-    """The parts of a body that are fields of ours, the others as text, and whether text was cut."""
+    """The parts of a body that are fields of ours, the others, and each text that was cut, whole."""
 
     known: dict[str, Any]
     unknown: dict[str, Any]
-    truncated: bool
+    whole: dict[str, str]
 
 
 def read_update(body: Any, said_by: str) -> Said:
@@ -90,11 +90,12 @@ def read_update(body: Any, said_by: str) -> Said:
         known | ({"_unknown": kept.unknown} if kept.unknown else {}),
         said_by,
         extra_text=extra_text[:TEXT_LIMIT],
-        truncated=kept.truncated or len(extra_text) > TEXT_LIMIT,
+        truncated=bool(kept.whole) or len(extra_text) > TEXT_LIMIT,
         linked_to=tuple(dict.fromkeys(update.linked_to or ())),
         police=(update.police_staged, update.observed_at)
         if update.police_staged is not None and update.observed_at is not None
         else None,
+        whole=kept.whole,
     )
 
 
@@ -113,12 +114,12 @@ def _keep(body: Mapping[str, Any]) -> _Kept:
     """Sort a body into what we know and what we do not, at every level that we know, and cut text to its limit."""
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
-    truncated = False
+    whole: dict[str, str] = {}
     for name, value in body.items():
         if name not in Update.model_fields:
             unknown[name] = value
         elif isinstance(value, str) and len(value) > _CUT.get(name, TEXT_LIMIT):
-            known[name], truncated = value[: _CUT.get(name, TEXT_LIMIT)], True
+            known[name], whole[name] = value[: _CUT.get(name, TEXT_LIMIT)], value
         elif isinstance(value, Mapping) and (inner := _INNER.get(name)) is not None:
             known[name] = {key: item for key, item in value.items() if key in inner.model_fields}
             strange = {key: item for key, item in value.items() if key not in inner.model_fields}
@@ -126,7 +127,7 @@ def _keep(body: Mapping[str, Any]) -> _Kept:
                 unknown[name] = strange
         else:
             known[name] = value
-    return _Kept(known, unknown, truncated)
+    return _Kept(known, unknown, whole)
 
 
 _INNER: Final[Mapping[str, type[BaseModel]]] = {"answers": Answers, "location": Location, "caller": CallerInfo}
