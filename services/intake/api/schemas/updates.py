@@ -21,6 +21,8 @@ from shared.errors import Refusal
 from shared.problems import pointer
 
 _CUT: Final = {"narrative": TEXT_LIMIT, "call_type_text": 500, "call_type_code": 40}
+_NAME_LIMIT: Final = 200
+"""Characters of the names of unknown content that stand by each value."""
 
 
 class UpdateInvalid(Refusal):
@@ -83,14 +85,14 @@ def read_update(body: Any, said_by: str) -> Said:
         raise _invalid(
             [{"pointer": _where(e["loc"], e["msg"]), "detail": str(e["msg"])[:300]} for e in error.errors()[:50]]
         ) from error
-    extra_text = "\n".join(_lines(kept.unknown))
+    extra_text, extra_cut = _text_of(kept.unknown)
     known = update.model_dump(mode="json", exclude_none=True)
     return Said(
         "update",
         known | ({"_unknown": kept.unknown} if kept.unknown else {}),
         said_by,
-        extra_text=extra_text[:TEXT_LIMIT],
-        truncated=bool(kept.whole) or len(extra_text) > TEXT_LIMIT,
+        extra_text=extra_text,
+        truncated=bool(kept.whole) or extra_cut,
         linked_to=tuple(dict.fromkeys(update.linked_to or ())),
         police=(update.police_staged, update.observed_at)
         if update.police_staged is not None and update.observed_at is not None
@@ -133,14 +135,34 @@ def _keep(body: Mapping[str, Any]) -> _Kept:
 _INNER: Final[Mapping[str, type[BaseModel]]] = {"answers": Answers, "location": Location, "caller": CallerInfo}
 
 
-def _lines(value: Any, name: str = "") -> Iterator[str]:
-    """Return unknown content as lines of text: each name with its value."""
+def _text_of(unknown: Mapping[str, Any]) -> tuple[str, bool]:
+    """Return unknown content as text, up to the limit, and whether any of it was cut.
+
+    No more is made than is kept: a name stands by each of its values, so a small body can stand for gigabytes of lines.
+    """
+    lines: list[str] = []
+    length, cut = -1, False
+    for line, cut_here in _lines(unknown):
+        lines.append(line)
+        length, cut = length + 1 + len(line), cut or cut_here
+        if length > TEXT_LIMIT:
+            break
+    return "\n".join(lines)[:TEXT_LIMIT], cut or length > TEXT_LIMIT
+
+
+def _lines(value: Any, name: str = "") -> Iterator[tuple[str, bool]]:
+    """Return unknown content as lines of text, each name with its value, and whether the name is cut from here on.
+
+    A name over its limit is a line of its own, once and whole; only its end, nearest to the values, stands by each of them.
+    """
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _lines(item, f"{name} {key}".strip())
+            whole = f"{name} {key}".strip().replace("_", " ")
+            if len(whole) > _NAME_LIMIT:
+                yield whole, True
+            yield from _lines(item, whole[-_NAME_LIMIT:])
     elif isinstance(value, list):
         for item in value:
             yield from _lines(item, name)
     elif value is not None:
-        words = name.replace("_", " ")
-        yield f"{words}: {'yes' if value is True else 'no' if value is False else value}"
+        yield f"{name}: {'yes' if value is True else 'no' if value is False else value}", False
