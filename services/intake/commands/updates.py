@@ -6,14 +6,13 @@ from typing import Final
 
 from sqlalchemy import select
 
-from services.intake.commands.alarms import UNREADABLE
+from services.intake.commands.alarms import UNREADABLE, alarm_of_more
 from services.intake.commands.deciding import enter
 from services.intake.commands.desk import Desk
 from services.intake.commands.statements import Said, take_in
 from services.intake.queries.calls import CallView, view_call
 from services.intake.store.cases import Found
-from services.intake.tables import alert, call
-from shared import alerts
+from services.intake.tables import call
 from shared.alerts import Alarm, Severity
 from shared.db import Unit
 from shared.errors import Invalid
@@ -34,7 +33,6 @@ async def update(unit: Unit, desk: Desk, found: Found, said: Said) -> CallView:
         raise Invalid("observed_at is more than 5 minutes ahead of our clock.", pointer="/observed_at")
     said_of_others = _without(said, found.cad_event_id)
     await take_in(unit, desk, room, room.calls[found.id], said_of_others)
-    await alerts.resolve(unit.conn, alert, found.id, UNREADABLE)
     return await view_call(unit.conn, found.id)
 
 
@@ -46,7 +44,10 @@ def _without(said: Said, cad_event_id: str) -> Said:
 
 
 async def refused(unit: Unit, desk: Desk, found: Found) -> bool:
-    """Alert a supervisor that an update of this call could not be read; True if the call is under way."""
+    """Alert a supervisor that an update of this call could not be read; True if the call is under way.
+
+    The alert stays until the call is over: only a person can find out what could not be read.
+    """
     under_way = await unit.conn.scalar(select(call.c.final_at.is_(None)).where(call.c.id == found.id))
     if not under_way:
         return False
@@ -54,6 +55,6 @@ async def refused(unit: Unit, desk: Desk, found: Found) -> bool:
         UNREADABLE, found.id, Severity.LIFE,
         "An update of this call could not be read: danger may have been reported in it. Phone the call center.",
     )  # fmt: skip
-    if await alerts.raise_alert(unit.conn, alert, alarm):
+    if await alarm_of_more(unit.conn, alarm):
         desk.tell_alerts(unit)
     return True

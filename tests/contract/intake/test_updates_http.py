@@ -170,6 +170,34 @@ async def test_that_alert_ends_with_the_call(intake: Intake) -> None:
     assert (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"] == []
 
 
+async def test_no_later_update_ends_that_alert(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    path, calm = f"/v1/calls/{call['id']}/updates", {"narrative": "RP will wait outside."}
+    await intake.post(path, calm)
+    assert (await intake.post(path, {"answers": {"weapons": "Yes"}})).status_code == 422
+    [before] = (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]
+    for said in (calm, {"narrative": "RP waits outside now."}, {"answers": {"violence": "no"}}):
+        assert (await intake.post(path, said)).status_code == 200
+    assert (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"] == [before]
+
+
+async def test_another_update_that_cannot_be_read_is_a_new_alert_once_the_first_was_seen(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+
+    async def refused() -> dict[str, Any]:
+        answer = await intake.post(f"/v1/calls/{call['id']}/updates", {"answers": {"weapons": "Yes"}})
+        assert answer.status_code == 422
+        [alert] = (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]
+        return dict(alert)
+
+    first = await refused()
+    assert await refused() == first, "nobody has seen it yet"
+    seen = await intake.post(f"/v1/alerts/{first['id']}/acknowledge", None, Role.SUPERVISOR)
+    assert seen.status_code == 200, seen.text
+    second = await refused()
+    assert (second["id"] != first["id"], second["acknowledged_at"]) == (True, None)
+
+
 async def test_a_stranger_cannot_raise_that_alert(intake: Intake) -> None:
     call = await intake.report(safe_report())
     path = f"/v1/calls/{call['id']}/updates"
