@@ -94,7 +94,7 @@ async def review(unit: Unit, desk: Desk, found: Found, word: Word) -> CallView:
 def _hear(room: Room, call: Call, word: Word) -> Hearing:
     """Return the call with the answers that the reviewer adds, if these are new."""
     case, said = room.cases[call.id], word.said()
-    if said is None or said_before(case, said):
+    if said is None or said_before(call, case, said):
         return Hearing(call, call, case)
     row = row_of(said, call.statement_count + 1)
     return Hearing(

@@ -50,9 +50,19 @@ def statement_row(row: StatementRow, said: Said) -> dict[str, Any]:
     return {**row._asdict(), "said_by": said.by}
 
 
-def said_before(case: CaseRow, said: Said) -> bool:
-    """Say whether exactly this was said about the call already."""
-    return any(row.digest == said.digest.hex() for row in case.statements)
+def said_before(call: Call, case: CaseRow, said: Said) -> bool:
+    """Say whether exactly this was said about the call already, and is not a correction back to it.
+
+    The newest place and caller replace the older ones, so what gives back another than the call has now is a correction; an older
+    body that only comes late cannot be told from one. A body that carries its own time can: the same again, as a report is with its
+    `received_at` or an update with `observed_at`, is of the same moment, and what was said of a later one stays.
+    """
+    if all(row.digest != said.digest.hex() for row in case.statements):
+        return False
+    if said.body.keys() & {"received_at", "observed_at"}:
+        return True
+    again = with_statement(call, said)
+    return (again.location, again.caller) == (call.location, call.caller)
 
 
 def with_statement(call: Call, said: Said) -> Call:
@@ -76,10 +86,11 @@ def with_statement(call: Call, said: Said) -> Call:
 async def take_in(unit: Unit, desk: Desk, room: Room, call: Call, said: Said, *, action: str = "updated") -> Call:
     """Keep what was said about a call in the room and decide again, also about the calls linked to it.
 
-    The same body again changes nothing. What is said of a final call is kept, moves nothing, and still warns the linked ones.
+    The same body again changes nothing, unless it is a correction. What is said of a final call is kept, moves nothing, and still
+    warns the linked ones.
     """
     case = room.cases[call.id]
-    if said_before(case, said):
+    if said_before(call, case, said):
         return call
     row = row_of(said, call.statement_count + 1)
     draft = with_statement(call, said)

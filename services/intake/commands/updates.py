@@ -23,7 +23,8 @@ _AHEAD: Final = timedelta(minutes=5)
 async def update(unit: Unit, desk: Desk, found: Found, said: Said) -> CallView:
     """Keep what was said and decide again about the call and those linked to it; return the call as it is now.
 
-    The same body again changes nothing. Danger withdraws the team in the same transaction. A final call keeps its status.
+    The same body again changes nothing, unless it gives back an earlier place or caller. Danger withdraws the team in the same
+    transaction. A final call keeps its status.
     """
     room = await enter(
         unit.conn, desk, cad_system=found.cad_system, events=[found.cad_event_id, *said.linked_to],

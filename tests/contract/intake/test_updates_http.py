@@ -75,6 +75,48 @@ async def test_progress_alone_never_raises_the_wishs_seq(intake: Intake) -> None
     assert (await intake.rows("SELECT seq FROM intake.wish"))[0].seq == 1
 
 
+HERE = {"lat_deg": 34.0443, "lon_deg": -118.2106, "address": "E 1st St / S Boyle Ave"}
+THERE = {"lat_deg": 34.0467, "lon_deg": -118.2122, "address": "E 1st St / N State St"}
+
+
+@pytest.mark.parametrize(
+    ("field", "one", "other"),
+    [
+        ("location", HERE, THERE),
+        ("caller", {"phone": "213-555-0101"}, {"phone": "213-555-0102"}),
+        ("caller", {"name": "Ana", "phone": "213-555-0101"}, {"phone": "213-555-0102"}),
+    ],
+)
+async def test_a_correction_back_to_what_was_said_before_counts_and_its_retry_does_not(
+    intake: Intake, field: str, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    call = await intake.report(safe_report())
+    path = f"/v1/calls/{call['id']}/updates"
+    for number, said in enumerate((one, other, one, other), 1):
+        for _ in range(2):
+            assert (await intake.post(path, {field: said})).status_code == 200
+            [row] = await intake.rows("SELECT location, caller, statement_count FROM intake.call")
+            assert {**getattr(row, field), **said} == getattr(row, field)
+            assert row.statement_count == 1 + number
+    if field == "location":
+        await eventually(lambda: (intake.dispatch.wishes[-1].facts or {}).get("location") == other)
+
+
+async def test_what_carries_its_time_and_comes_again_late_is_no_correction(intake: Intake) -> None:
+    """A report carries the time of the call, an update the time of what was observed: the newer one stays."""
+    report = safe_report(location=HERE)
+    call = await intake.report(report)
+    path = f"/v1/calls/{call['id']}/updates"
+    now = datetime.now(UTC)
+    early = {"location": {**HERE, "address": "Rear house"}, "observed_at": (now - timedelta(minutes=1)).isoformat()}
+    await intake.post(path, early)
+    await intake.post(path, {"location": THERE, "observed_at": now.isoformat()})
+    assert (await intake.post(path, early)).status_code == 200
+    await intake.report(report, status=200)
+    [row] = await intake.rows("SELECT location, statement_count FROM intake.call")
+    assert (row.location, row.statement_count) == (THERE, 3)
+
+
 async def test_unknown_fields_are_kept_and_read_as_text(intake: Intake) -> None:
     call = await intake.report(safe_report())
     body = {
