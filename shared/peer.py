@@ -56,18 +56,23 @@ class Peer:
             {} if timeout_s is None else {"timeout": httpx2.Timeout(timeout_s, connect=min(timeout_s, 1.0))}
         )
         failure: Exception | None = None
-        for _ in range(len(self._urls)):
+        for url in tuple(self._urls):  # as they stand now: meanwhile other requests change the order
             try:
-                response = await self._client.request(method, self._urls[0] + path, json=json, headers=headers, **extra)
+                response = await self._client.request(method, url + path, json=json, headers=headers, **extra)
                 body = response.json() if response.content else None
                 return Reply(response.status_code, body, response.headers.get("etag"))
             except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
-                self._urls.append(self._urls.pop(0))
+                self._put_last(url)
                 failure = error
             except (httpx2.HTTPError, ValueError) as error:
-                self._urls.append(self._urls.pop(0))
+                self._put_last(url)
                 raise PeerSilentError(type(error).__name__) from error
         raise PeerSilentError(type(failure).__name__) from failure
+
+    def _put_last(self, url: str) -> None:
+        """Ask another address first from now on, unless a request that failed at the same time has seen to it."""
+        if self._urls[0] == url:
+            self._urls.append(self._urls.pop(0))
 
     async def ready(self) -> bool:
         """Say whether the peer's process answers at all."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from shared.auth import Role, verify
-from shared.peer import Peer, PeerSilentError
+from shared.peer import Peer, PeerSilentError, Reply
 
 SECRET = "only-for-tests-and-long-enough-for-anything"
 
@@ -78,6 +78,28 @@ async def test_where_nobody_listens_the_next_is_asked_and_remembered() -> None:
         assert (await asked.request("GET", "/")).ok
         assert asked._urls[0] == server.url
         assert len(server.asked) == 2
+        await asked.close()
+
+
+@pytest.mark.parametrize("at_once", [2, 3, 16])
+async def test_where_nobody_listens_each_of_many_requests_at_once_asks_the_next(at_once: int) -> None:
+    async with answering(http("200 OK", b"{}")) as server:
+        asked = peer(nobody(), server.url)
+        replies = await asyncio.gather(*(asked.request("GET", "/") for _ in range(at_once)), return_exceptions=True)
+        assert [isinstance(reply, Reply) and reply.ok for reply in replies] == [True] * at_once
+        assert len(server.asked) == at_once
+        assert asked._urls[0] == server.url
+        await asked.close()
+
+
+async def test_many_requests_at_once_that_meet_silence_ask_nobody_else_and_leave_the_other_its_turn() -> None:
+    async with answering(None) as mute, answering(http("200 OK", b"{}")) as other:
+        asked = peer(mute.url, other.url, timeout_s=0.3)
+        replies = await asyncio.gather(*(asked.request("POST", "/") for _ in range(4)), return_exceptions=True)
+        assert [type(reply) for reply in replies] == [PeerSilentError] * 4
+        assert other.asked == []
+        assert asked._urls[0] == other.url
+        assert (await asked.request("GET", "/")).ok
         await asked.close()
 
 
