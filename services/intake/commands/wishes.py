@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from services.intake.commands.briefing import briefing, for_dispatch
 from services.intake.commands.deciding import Decided
 from services.intake.commands.evidence import digest
 from services.intake.domain.call import ReturnReason, Wanted, Wish, wish_for
-from services.intake.domain.triage.model import FACT_KEYS, Effect, Fact, Statement
+from services.intake.domain.triage.model import Discipline, Statement, Verdict
 from services.intake.store.calls import Call, WishRow
 
 
@@ -53,18 +54,30 @@ def facts_of(call: Call, decided: Decided, statements: list[Statement]) -> dict[
     }
     preferred_providers = {"preferred_providers": list(decided.plan.preferred_providers)}
     return {
-        "decision": dict(decided.wire),
+        "decision": for_dispatch(decided.wire),
         "neighborhood": call.neighborhood,
         "plan_version": decided.plan.version,
-        "disciplines": [d.value for d in decided.rules.disciplines_for(decided.decision.discipline)],
+        "disciplines": [d.value for d in _disciplines(decided)],
         "languages": {"required": list(required), "preferred": [*preferred, *sorted(written)]},
         "location": location,
         "address_key": address_key(call.jurisdiction, location.get("address")),
         "assign_by": assign_by(call, decided).isoformat(),
-        "briefing": _briefing(decided, statements),
+        "briefing": briefing(decided.decision, decided.notes, statements),
         "catchment": list(decided.plan.served_from()),
         **(preferred_providers if decided.plan.preferred_providers else {}),
     }
+
+
+def _disciplines(decided: Decided) -> tuple[Discipline, ...]:
+    """Return who may be offered the call. Never nobody while it is in doubt: dispatch refuses such facts, and would not stop.
+
+    In doubt nobody is offered it, so whoever serves at other hours, or would fit, is named in their place.
+    """
+    fit, rules = decided.decision.discipline, decided.rules
+    served_now = rules.disciplines_for(fit)
+    if served_now or decided.decision.verdict is Verdict.SAFE:
+        return served_now
+    return rules.order(fit) or (fit or Discipline.MEDIATOR,)
 
 
 def assign_by(call: Call, decided: Decided) -> datetime:
@@ -76,26 +89,3 @@ def address_key(jurisdiction: str, address: str | None) -> str | None:
     """Return a digest of an address, however it is spaced, cased or punctuated; None without one."""
     words = re.sub(r"[\W_]+", " ", address or "").casefold().strip()
     return hashlib.sha256(f"{jurisdiction}/{words}".encode()).hexdigest()[:32] if words else None
-
-
-def _briefing(decided: Decided, statements: list[Statement]) -> dict[str, Any]:
-    heeded = (Effect.UNSAFE, Effect.RETURN, Effect.REVIEW, Effect.NOTE)
-    cautions = [
-        reason.explanation + (f" “{reason.quote}”" if reason.quote else "")
-        for reason in decided.decision.reasons
-        if reason.effect in heeded
-    ]
-    answered = {key for key in FACT_KEYS if any(s.fact(key) is not Fact.UNKNOWN for s in statements if not s.linked)}
-    return {
-        "cautions": list(dict.fromkeys(cautions)),
-        "words": [{"source": source, "text": text} for s in statements for source, text in _words(s)],
-        "unknown": [key for key in FACT_KEYS if key not in answered],
-        "notes": list(decided.notes),
-    }
-
-
-def _words(said: Statement) -> Iterable[tuple[str, str]]:
-    kind = " ".join(part for part in (said.call_type_code, said.call_type_text) if part)
-    answers = "; ".join(f"{key}: {value}" for key, value in said.answers.items() if value != Fact.UNKNOWN)
-    texts = {"call_type": kind, "narrative": said.narrative, "answers": answers, "other": said.extra_text}
-    return ((f"{said.source}.{name}", text) for name, text in texts.items() if text)

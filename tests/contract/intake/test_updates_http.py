@@ -7,6 +7,8 @@ import pytest
 
 from services.intake.commands import deadlines
 from shared.auth import Role
+from shared.edge import SERVICE_BODY_LIMIT
+from shared.messages.incidents import Wish
 from tests.contract.intake.conftest import (
     DENIED,
     Intake,
@@ -45,6 +47,49 @@ async def test_doubt_before_acceptance_takes_the_call_to_a_reviewer_and_stops_of
     await eventually(lambda: intake.dispatch.wishes[-1].seq == 2)
     wish = intake.dispatch.wishes[-1]
     assert (wish.wanted, wish.may_offer, wish.may_depart, wish.reason) == ("civilian", False, False, "review")
+
+
+async def test_doubt_reaches_dispatch_however_much_was_said_before(intake: Intake) -> None:
+    call = await under_way(intake)
+    await intake.reviewer_reads_the_queue()
+    for number in range(18):  # 64 KB each
+        words = {"narrative": f"{number}" + "\U0001f600" * 15_990}
+        assert (await intake.post(f"/v1/calls/{call['id']}/updates", words)).status_code == 200
+    await intake.post(f"/v1/calls/{call['id']}/updates", {"narrative": "He is drunk.", "answers": {"intoxication": "yes"}})
+    await eventually(lambda: intake.dispatch.wishes[-1].seq == 20)
+    wish = intake.dispatch.wishes[-1]
+    assert (wish.may_offer, wish.may_depart) == (False, False)
+    message = Wish.model_validate(wish._asdict())
+    assert len(message.model_dump_json().encode()) < SERVICE_BODY_LIMIT / 2
+    assert message.facts is not None
+    assert "left out" in message.facts.briefing.cautions[0]
+    assert "He is drunk." in [word.text for word in message.facts.briefing.words]
+
+
+async def test_a_fault_of_triage_reaches_dispatch_where_the_plan_sends_no_mediators(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing decided fits a mediator; facts without any discipline are refused, and the old wish would stand."""
+    plan = {"plan": {"disciplines": {"mediator": []}}, "approved_by": "Council", "version": 0}
+    put = await intake.request("PUT", "/v1/neighborhoods/boyle-heights/plan", Role.SUPERVISOR, json=plan)
+    assert put.status_code == 200, put.text
+    group = "RP reports seven teens in the park arguing over the basketball court. Verbal only. NWS, no threats, nobody hurt."
+    answers = {**DENIED, "suspect_on_scene": "yes", "parties": 7, "consent": "yes"}
+    call = await intake.report(safe_report(call_type_code="415G", call_type_text="", narrative=group, answers=answers))
+    assert (call["status"], call["decision"]["discipline"]) == ("queued", "interrupter"), call["decision"]
+    await intake.reviewer_reads_the_queue()
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("services.intake.domain.triage.decide.unite", broken)
+    await intake.post(f"/v1/calls/{call['id']}/updates", {"narrative": "RP calls back."})
+    await eventually(lambda: intake.dispatch.wishes[-1].seq == 2)
+    wish = intake.dispatch.wishes[-1]
+    assert (wish.may_offer, wish.may_depart, wish.reason) == (False, False, "review")
+    message = Wish.model_validate(wish._asdict())
+    assert message.facts is not None
+    assert message.facts.disciplines == ["mediator"]
 
 
 async def test_doubt_after_acceptance_stops_the_crew_short_and_keeps_the_status(intake: Intake) -> None:
