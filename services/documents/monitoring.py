@@ -19,6 +19,8 @@ SEVERITIES: Final[Mapping[Severity, str]] = {
 }
 DO: Final[Mapping[str, str]] = {
     "withdrawal_unconfirmed": "Phone the team and stop it; phone the call center. A crew may be going into a danger that we know of.",
+    "stop_refused": "Phone the team and stop it: there is new doubt, and dispatch cannot be told. Then look why it refuses (its log).",
+    "wish_refused": "Look at the call, and brief its team by phone: dispatch does not take what is new. Then look why (its log).",
     "return_not_acknowledged": "Phone the call center with the call's number: nobody there has said that they have it.",
     "notice_not_acknowledged": "Phone the call center and read the notice to it.",
     "update_refused": "Phone the call center and ask what it wanted to say: it may have been worse news.",

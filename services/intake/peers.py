@@ -21,6 +21,11 @@ _MOST_PAGES: Final = 50
 class DispatchRefused(Exception):
     """Dispatch answered, but not with what was asked for; the message names the status only."""
 
+    def __init__(self, words: str, status: int | None = None) -> None:
+        super().__init__(words)
+        self.status = status
+        """None: the answer was a good one that could not be read."""
+
 
 class IncidentUnknown(Exception):
     """Dispatch has no incident for that call."""
@@ -122,7 +127,7 @@ def _missing(reply: Reply) -> WishesMissing | None:
 
 def _read(reply: Reply, model: type[M], what: str) -> M:
     if not reply.ok:
-        raise DispatchRefused(f"{reply.status} to {what}")
+        raise DispatchRefused(f"{reply.status} to {what}", reply.status)
     return _parsed(reply, model, what)
 
 

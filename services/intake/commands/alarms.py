@@ -12,6 +12,9 @@ NOT_READ = "notice_not_acknowledged"
 UNREADABLE = "update_refused"
 """It ends with its call (`due.close_alerts_of_ended_calls`), and by no later update: what that one says, or an older one that
 comes again, need not be what could not be read."""
+LATE_WITHDRAWAL = "withdrawal_unconfirmed"
+STOP_REFUSED = "stop_refused"
+WISH_REFUSED = "wish_refused"
 
 
 async def alarm(conn: AsyncConnection, what: Alarm) -> bool:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from services.intake.commands.alarms import NOT_READ, NOT_TAKEN, alarm, alarm_again
-from services.intake.commands.delivery import LATE_WITHDRAWAL
+from services.intake.commands.alarms import LATE_WITHDRAWAL, NOT_READ, NOT_TAKEN, alarm, alarm_again
 from services.intake.commands.desk import Desk
 from services.intake.commands.moves import ended, filed, moved_event, reviewer_is_there
 from services.intake.commands.progress import progress

@@ -120,14 +120,14 @@ async def claim_unacknowledged_notices(conn: AsyncConnection, jurisdiction: str,
 _OVER: Final = _due(
     """
     UPDATE intake.alert a SET resolved_at = intake.clock() FROM intake.call c
-    WHERE a.kind = 'update_refused' AND a.resolved_at IS NULL AND c.id::text = a.subject AND c.final_at IS NOT NULL
-        AND (c.status <> 'returned' OR c.acknowledged_at IS NOT NULL)
+    WHERE a.kind IN ('update_refused', 'stop_refused', 'wish_refused') AND a.resolved_at IS NULL AND c.id::text = a.subject
+        AND c.final_at IS NOT NULL AND (c.status <> 'returned' OR c.acknowledged_at IS NOT NULL)
     """
 )
 
 
 async def close_alerts_of_ended_calls(conn: AsyncConnection) -> int:
-    """Close the alerts about unreadable updates of calls that are over, or that a person has taken; return how many."""
+    """Close the alerts about refused updates and wishes of calls that are over, or that a person has taken; return how many."""
     return (await conn.execute(_OVER)).rowcount
 
 

@@ -65,7 +65,7 @@ _CONFIRM: Final = text(
     UPDATE intake.wish SET confirmed_seq = greatest(confirmed_seq, :seq), confirmed_at = intake.clock(),
         resend = resend AND seq <> :seq, next_try_at = CASE WHEN seq = :seq THEN NULL ELSE next_try_at END
     WHERE call_id = :call_id AND seq >= :seq AND next_try_at IS NOT NULL
-    RETURNING alerted_seq = :seq
+    RETURNING alerted_seq BETWEEN 1 AND :seq
     """
 ).bindparams(bindparam("call_id", type_=Uuid), bindparam("seq", type_=BigInteger))
 
@@ -73,9 +73,26 @@ _CONFIRM: Final = text(
 async def confirm(conn: AsyncConnection, call_id: UUID, seq: int) -> bool:
     """Record that dispatch has the wish `seq`, or a newer one; a newer one of ours stays due.
 
-    True when it came late, so that an alert about it is open: it may have been raised while the wish was under way.
+    True when an alert about it or an earlier one may be open: it may have been raised while the wish was under way.
     """
     return bool(await conn.scalar(_CONFIRM, {"call_id": call_id, "seq": seq}))
+
+
+_REFUSED: Final = text(
+    """
+    UPDATE intake.wish SET alerted_seq = seq
+    WHERE call_id = :call_id AND seq = :seq AND alerted_seq < seq AND next_try_at IS NOT NULL AND wanted = 'civilian'
+    RETURNING seq
+    """
+).bindparams(bindparam("call_id", type_=Uuid), bindparam("seq", type_=BigInteger))
+
+
+async def claim_refused(conn: AsyncConnection, call_id: UUID, seq: int) -> bool:
+    """Say whether nobody has been told yet that dispatch refuses the wish `seq`; True once, and only while it is the newest.
+
+    Never of a withdrawal: that one is watched until it is confirmed.
+    """
+    return await conn.scalar(_REFUSED, {"call_id": call_id, "seq": seq}) is not None
 
 
 _UNCONFIRMED: Final = text(

@@ -1,10 +1,11 @@
 """A dispatch and a teams that answer what a test has told them to; dispatch remembers what it heard."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.intake.peers import IncidentUnknown, WishesMissing
+from services.intake.peers import DispatchRefused, IncidentUnknown, WishesMissing
 from services.intake.store.wishes import WishToSend
 from services.starter_city.roster import teams
 from shared.messages.incidents import Heartbeat, HeartbeatAnswer, Progress, WishAnswer
@@ -16,6 +17,8 @@ class FakeDispatch:
 
     def __init__(self) -> None:
         self.silent = False
+        self.refuses: Callable[[WishToSend], int | None] = lambda _: None
+        """The status with which a wish is refused."""
         self.tries = 0
         self.wishes: list[WishToSend] = []
         self.beats: list[Heartbeat] = []
@@ -30,6 +33,8 @@ class FakeDispatch:
     async def put_wish(self, wish: WishToSend) -> WishAnswer | WishesMissing:
         self.tries += 1
         self._listen()
+        if (status := self.refuses(wish)) is not None:
+            raise DispatchRefused(f"{status} to a wish", status)
         if wish.applied > self.applied:
             return WishesMissing(HeartbeatAnswer(as_of=datetime.now(UTC), applied=self.applied))
         self.wishes.append(wish)

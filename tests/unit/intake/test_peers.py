@@ -1,10 +1,12 @@
 """Teams, as intake asks it."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from services.intake.peers import PeerSilentError, Teams
+from services.intake.peers import Dispatch, DispatchRefused, PeerSilentError, Teams
+from services.intake.store.wishes import WishToSend
 from shared.peer import Reply
 
 IDS = [f"0193576e-0000-7000-8000-{number:012d}" for number in range(3)]
@@ -45,3 +47,14 @@ async def test_an_answer_that_cannot_be_used_is_none(reply: Reply) -> None:
 async def test_a_list_without_an_end_is_no_answer() -> None:
     with pytest.raises(PeerSilentError):
         await asking(Pages(*[page((IDS[0], "A"), after="x")] * 60)).providers()
+
+
+@pytest.mark.parametrize(
+    ("reply", "status"), [(Reply(413, {}), 413), (Reply(503, None), 503), (Reply(200, {"a": 1}), None)]
+)
+async def test_a_refusal_of_dispatch_has_its_status(reply: Reply, status: int | None) -> None:
+    dispatch = Dispatch(Pages(reply))  # type: ignore[arg-type]  # answers the same question
+    wish = WishToSend(UUID(IDS[0]), 1, "withdrawn", False, False, "cancelled", None, 0, 0)
+    with pytest.raises(DispatchRefused) as refused:
+        await dispatch.put_wish(wish)
+    assert refused.value.status == status
