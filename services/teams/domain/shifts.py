@@ -6,6 +6,7 @@ that comes twice is its first coming. So a shift from 22:00 to 06:00 has seven h
 on 7 November.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -54,7 +55,11 @@ class Weekly:
 
     def days(self, first: date, last: date) -> list[date]:
         """Return the days from `first` to `last` on which it begins."""
-        start = max(first, self.starts_on or first) if self.every_weeks == 1 else (self.starts_on or first)
+        counted_from = self.starts_on or first
+        monday = counted_from - timedelta(days=counted_from.weekday())
+        # Begun near `first`: the rule walks through every week from its start, and that may be a hundred years.
+        rounds = (first - monday) // timedelta(weeks=self.every_weeks)
+        start = max(counted_from, monday + rounds * timedelta(weeks=self.every_weeks))
         rule = rrule(WEEKLY, dtstart=_naive(start), interval=self.every_weeks, byweekday=self.weekday, wkst=MO)
         until = min(last, self.ends_on or last)
         return [day.date() for day in rule.between(_naive(first), _naive(until), inc=True)]
@@ -180,12 +185,26 @@ def _check_dated(plan: Plan) -> None:
     for (first, earlier), (second, later) in pairwise(in_order):
         if later.starts_at < earlier.ends_at:
             raise Invalid(f"It overlaps dated shift {min(first, second)}.", pointer=f"/dated/{max(first, second)}")
+    worked = _worked_around(plan)
+    ends = [span.ends_at for span in worked]
     for place, span in enumerate(plan.dated):
-        around = span.starts_at.date() - timedelta(days=2), span.ends_at.date() + timedelta(days=1)
-        for worked in less(_occurrences(plan.weekly, *around), plan.off):
-            if worked.starts_at < span.ends_at and span.starts_at < worked.ends_at:
-                detail = "It overlaps a weekly shift; put the time that it replaces under `off`."
-                raise Invalid(detail, pointer=f"/dated/{place}")
+        next_one = bisect_right(ends, span.starts_at)  # the first weekly shift that does not end before
+        if next_one < len(worked) and worked[next_one].starts_at < span.ends_at:
+            detail = "It overlaps a weekly shift; put the time that it replaces under `off`."
+            raise Invalid(detail, pointer=f"/dated/{place}")
+
+
+def _worked_around(plan: Plan) -> list[Span]:
+    """Return the weekly shifts, less `off`, on the days of the dated shifts and near them: each once, merged and in order."""
+    day = timedelta(days=1)
+    near = merged(
+        Span(_midnight(span.starts_at.date() - 2 * day), _midnight(span.ends_at.date() + day)) for span in plan.dated
+    )
+    worked: list[Span] = []
+    for first, last in near:
+        off = [gone for gone in plan.off if gone.starts_at < last + 3 * day and first - 2 * day < gone.ends_at]
+        worked += less(_occurrences(plan.weekly, first.date(), last.date()), off)
+    return merged(worked)
 
 
 @lru_cache(maxsize=1)

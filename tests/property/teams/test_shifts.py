@@ -1,12 +1,15 @@
 """What no plan of shifts may break, whatever it says and whenever it is asked."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import assume, given
+import pytest
+from dateutil.rrule import MO, WEEKLY, rrule
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from services.teams.domain.shifts import DAY_MINUTES, Plan, Span, Weekly, check, shift_at
+from services.teams.domain.shifts import DAY_MINUTES, Plan, Span, Weekly, check, on_shift, shift_at
 from shared.errors import Invalid
 
 ZONES = ("America/Los_Angeles", "Europe/Berlin", "Australia/Lord_Howe", "UTC", "Asia/Kathmandu")
@@ -99,3 +102,62 @@ def test_a_weekly_plan_is_refused_exactly_when_two_shifts_share_a_minute(shifts:
         assert overlap
     else:
         assert not overlap
+
+
+days = st.dates(date(2000, 1, 1), date(2099, 12, 31))
+
+
+@st.composite
+def patterns(draw: st.DrawFn, zone: str | None = None) -> Weekly:
+    shift = draw(weeklies(zone))
+    every_weeks = draw(st.integers(1, 8))
+    starts_on = draw(days if every_weeks > 1 else st.none() | days)
+    return replace(shift, every_weeks=every_weeks, starts_on=starts_on, ends_on=draw(st.none() | days))
+
+
+def days_counted_from_the_start(shift: Weekly, first: date, last: date) -> list[date]:
+    """Return the days of a pattern by walking through all of its weeks: plain, and slow."""
+    start = max(first, shift.starts_on or first) if shift.every_weeks == 1 else (shift.starts_on or first)
+    begin, from_, until = (datetime.combine(day, time(0)) for day in (start, first, min(last, shift.ends_on or last)))
+    rule = rrule(WEEKLY, dtstart=begin, interval=shift.every_weeks, byweekday=shift.weekday, wkst=MO)
+    return [day.date() for day in rule.between(from_, until, inc=True)]
+
+
+@given(patterns(), days, st.integers(-3, 120))
+@example(Weekly(0, 0, 60, "UTC", 2, date(2000, 1, 2)), date(2000, 1, 1), 30)  # counted from the week of a Sunday
+@example(Weekly(6, 0, 60, "UTC", 8, date(2026, 1, 1), date(2026, 1, 4)), date(2026, 1, 4), 0)
+def test_a_pattern_falls_on_the_days_that_its_weeks_counted_from_the_start_give(
+    shift: Weekly, first: date, length: int
+) -> None:
+    last = min(first, date(2099, 6, 1)) + timedelta(days=length)
+    assert shift.days(first, last) == days_counted_from_the_start(shift, first, last)
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> Plan:
+    """A plan whose weekly and dated shifts and times off are all in the same few weeks."""
+    zone = draw(st.sampled_from(ZONES))
+    minutes = st.integers(0, 40 * DAY_MINUTES)
+    near = st.builds(
+        lambda start, length: Span(START + timedelta(minutes=start), START + timedelta(minutes=start + length)),
+        minutes, st.integers(1, 2000),
+    )  # fmt: skip
+    weekly = draw(st.lists(weeklies(zone), max_size=2))
+    return Plan(tuple(weekly), tuple(draw(st.lists(near, max_size=3))), tuple(draw(st.lists(near, max_size=3))))
+
+
+@given(crowded())
+def test_a_dated_shift_is_refused_exactly_where_it_overlaps_one_of_the_week(plan: Plan) -> None:
+    try:
+        check(replace(plan, dated=()))
+        check(replace(plan, weekly=()))
+    except Invalid:
+        assume(False)
+    weekly_only = replace(plan, dated=())
+    overlaps = [bool(on_shift(weekly_only, span)) for span in plan.dated]
+    if not any(overlaps):
+        check(plan)
+        return
+    with pytest.raises(Invalid) as refused:
+        check(plan)
+    assert refused.value.facts["errors"][0]["pointer"] == f"/dated/{overlaps.index(True)}"

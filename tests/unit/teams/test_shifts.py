@@ -1,10 +1,13 @@
 """Shifts: the wall clock of Los Angeles over both changes of 2027, times off, dated shifts, and what cannot be planned."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from dateutil.rrule import rrule
 
+from services.teams.domain import shifts
 from services.teams.domain.shifts import Plan, Span, Weekly, check, shift_at
 from shared.errors import Invalid
 
@@ -163,3 +166,33 @@ def test_shifts_that_only_touch_are_accepted() -> None:
     check(
         Plan(weekly=(Weekly(FRIDAY, 8 * H, 16 * H, LA),), dated=(Span(wall(2026, 11, 27, 16), wall(2026, 11, 27, 18)),))
     )
+
+
+def test_a_pattern_that_began_long_ago_is_counted_from_near_the_days_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[datetime] = []
+
+    def counted(*args: Any, **more: Any) -> rrule:
+        begun.append(more["dtstart"])
+        return rrule(*args, **more)
+
+    monkeypatch.setattr(shifts, "rrule", counted)
+    shift = Weekly(FRIDAY, 480, 960, LA, every_weeks=8, starts_on=date(2000, 1, 5))
+    [day] = shift.days(date(2098, 1, 10), date(2098, 3, 6))
+    assert (day - date(2000, 1, 7)) % timedelta(weeks=8) == timedelta(0)
+    assert date(2098, 1, 10) - begun[0].date() <= timedelta(weeks=8)
+
+
+def test_days_on_which_many_dated_shifts_lie_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[timedelta] = []
+    real = shifts._occurrences
+
+    def counted(weekly: tuple[Weekly, ...], first: date, last: date) -> list[Span]:
+        looked_at.append(last - first)
+        return real(weekly, first, last)
+
+    monkeypatch.setattr(shifts, "_occurrences", counted)
+    noons = [utc(2027, 1, 1, 12) + timedelta(days=n) for n in range(100)]
+    far = utc(2090, 1, 1)
+    dated = tuple(Span(noon, noon + timedelta(hours=1)) for noon in (*noons, far))
+    check(Plan(weekly=(Weekly(FRIDAY, 0, 60, "UTC"),), dated=dated))
+    assert sum(looked_at, timedelta()) == timedelta(days=102 + 3)
