@@ -59,7 +59,8 @@ def _once(items: list[Any]) -> list[Any]:
 Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 Lines = Annotated[list[Line], Field(max_length=200), AfterValidator(_once)]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d)?$", examples=["08:00"])]
+# Not \d: to Pydantic that is a digit of any script, and `time.fromisoformat` reads only these.
+Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$", examples=["08:00"])]
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Priority = Literal["1", "2", "3"]
 Minutes = Annotated[int, Field(strict=True, ge=1, le=_LONGEST_MIN)]

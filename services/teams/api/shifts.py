@@ -25,11 +25,11 @@ router = APIRouter(prefix="/v1/teams/{team_id}/shifts", tags=["shifts"])
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-WallTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["22:00"])]
+WallTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])]
 
 
 def _iso_day(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         raise ValueError("Write days as 2026-11-23")
     if isinstance(value, int | float):
         raise ValueError("Write days as text: 2026-11-23")  # noqa: TRY004 - Pydantic turns only a ValueError into a 422
@@ -45,7 +45,7 @@ class WeeklyShift(Strict):
 
     weekday: Weekday
     from_: Annotated[WallTime, Field(alias="from")]
-    to: Annotated[str, Field(pattern=r"^(([01]\d|2[0-3]):[0-5]\d|24:00)$", examples=["06:00"])]
+    to: Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples=["06:00"])]
     time_zone: Annotated[str, Field(min_length=1, max_length=60, examples=["America/Los_Angeles"])]
     every_weeks: Annotated[
         int,

@@ -373,3 +373,14 @@ async def test_a_browser_is_shown_the_plan_without_a_token_and_a_program_is_not(
 async def test_where_plans_are_not_public_a_browser_needs_a_token_too(fresh_database: pg.Clone, city: None) -> None:
     async with running(fresh_database.login["intake"], FakeDispatch(), time_rate=0.001, public_plans=False) as closed:
         assert (await closed.client.get(PLAN, headers={"Accept": "text/html"})).status_code == 401
+
+
+@pytest.mark.parametrize("clock", ["0\u0663:00", "1\uff10:00", "08:\u09660", "08:00:\u0660\u0660"])
+@pytest.mark.parametrize("where", ["hours", "quiet_hours"])
+async def test_hours_in_digits_of_other_scripts_are_refused(intake: Intake, clock: str, where: str) -> None:
+    hours = [{"opens": clock, "closes": "18:00"}]
+    plan = {"hours": {"mediator": hours}} if where == "hours" else {"quiet_hours": hours}
+    pointer = "/hours/mediator/0/opens" if where == "hours" else "/quiet_hours/0/opens"
+    for answer in (await put(intake, plan, version=0), await intake.post(DRAFTS, {"plan": plan}, Role.SUPERVISOR)):
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["pointer"].endswith(pointer)

@@ -22,7 +22,15 @@ async def test_a_pattern_of_two_weeks_is_kept_as_it_was_planned(api: Api) -> Non
     await api.ok("PUT", f"/v1/teams/{team_id}/shifts", json={"weekly": [{**shift, **pattern}]})
     (kept,) = (await api.ok("GET", f"/v1/teams/{team_id}/shifts"))["weekly"]
     assert kept == {**shift, **pattern}
-    for wrong in ({"every_weeks": 2}, {"starts_on": 1790000000}, {"starts_on": "2027-13-01"}, {"every_weeks": 0}):
+    for wrong in (
+        {"from": "1\u0666:00"},
+        {"to": "1\u0667:00"},
+        {"starts_on": "202\u0667-01-08"},
+        {"every_weeks": 2},
+        {"starts_on": 1790000000},
+        {"starts_on": "2027-13-01"},
+        {"every_weeks": 0},
+    ):
         answer = await api("PUT", f"/v1/teams/{team_id}/shifts", json={"weekly": [{**shift, **wrong}]})
         assert answer.status_code == 422, wrong
         assert answer.json()["errors"][0]["pointer"].startswith("/weekly/0/"), wrong
