@@ -20,6 +20,7 @@ from shared.errors import Invalid, NotFound
 from shared.problems import answers
 
 router = APIRouter(prefix="/v1/neighborhoods", tags=["plans"])
+_FIRST, _LAST = date(2000, 1, 1), date(2200, 1, 1)
 _LONGEST: Final = timedelta(days=3 * 366)
 Count = Annotated[int | None, Field(description="Null: left out, because it is under 5 or would show one that is.")]
 Counts = dict[str, Count]
@@ -109,9 +110,11 @@ def _period(begin: date | None, end: date | None, today: date, *, any_days: bool
     """Return the period asked for. Raises Invalid for one that nobody, or not this caller, may ask for."""
     this_month = today.replace(day=1)
     end = end or this_month
+    if not _FIRST <= end <= _LAST:
+        raise Invalid("`to` is a day of this century or the next.", pointer="to")
     begin = begin or _months_before(end.replace(day=1), 3)
-    if not date(2000, 1, 1) <= begin < end <= date(2200, 1, 1):
-        raise Invalid("`from` is a day before `to`, in this century.", pointer="from")
+    if not _FIRST <= begin < end:
+        raise Invalid("`from` is a day before `to`, in this century or the next.", pointer="from")
     if end - begin > _LONGEST:
         raise Invalid("At most three years at once.", pointer="from")
     if not any_days and (begin.day, end.day) != (1, 1):

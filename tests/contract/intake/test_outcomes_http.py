@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from shared.auth import Role
 from tests.contract.intake.conftest import Intake, dangerous_report, safe_report
 from tests.contract.intake.fakes import assigned, view
@@ -57,3 +59,10 @@ async def test_an_auditor_sees_every_number_and_others_only_whole_months_without
     assert (await intake.get(OUTCOMES, Role.CAD)).status_code == 403
     assert (await intake.get(f"{OUTCOMES}?from=1900-01-01", Role.AUDITOR)).status_code == 422
     assert (await intake.get("/v1/neighborhoods/atlantis/outcomes", Role.AUDITOR)).status_code == 404
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "0001-03-31", "1999-12-31", "2200-01-02", "9999-12-31"])
+@pytest.mark.parametrize("role", [Role.AUDITOR, Role.SUPERVISOR])
+async def test_a_period_that_ends_in_no_time_of_ours_is_refused(intake: Intake, day: str, role: Role) -> None:
+    answer = await intake.get(f"{OUTCOMES}?to={day}", role)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "to")
