@@ -1,7 +1,7 @@
 """Dispatch's whole view of an incident, applied to its call: the one way in which a call hears from dispatch."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +19,8 @@ from shared.messages.incidents import EventView, Progress, ProgressReceipt
 
 log = structlog.get_logger(__name__)
 _TRIES: Final = 8
+_FARTHEST: Final = timedelta(days=31)
+"""A deadline that dispatch says is farther off counts as so far: then it is asked, and no call waits on a slip of a year."""
 
 
 async def progress(unit: Unit, desk: Desk, call_id: UUID, view: Progress) -> ProgressReceipt:
@@ -72,7 +74,8 @@ def _new_events(call: Call, view: Progress) -> list[EventView]:
 def _heard(desk: Desk, call: Call, now: datetime, view: Progress) -> Call:
     """Return the call with what dispatch says of the incident, its status untouched."""
     assignment = view.assignment.model_dump(mode="json") if view.assignment else None
-    act_by = now + (view.act_by - view.at) + desk.dispatch_grace if view.act_by else call.act_by
+    left = max(-_FARTHEST, min(view.act_by - view.at, _FARTHEST)) if view.act_by else None
+    act_by = call.act_by if left is None else now + left + desk.dispatch_grace
     return replace(
         call,
         progress_version=view.version,

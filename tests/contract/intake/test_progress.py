@@ -217,3 +217,16 @@ async def test_an_update_and_news_at_once_are_both_kept(intake: Intake) -> None:
     assert len(after["statements"]) == 11
     [row] = await intake.rows("SELECT progress_version FROM intake.call")
     assert row.progress_version == 39
+
+
+@pytest.mark.parametrize(
+    ("at", "act_by"),
+    [("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"), ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z")],
+)
+async def test_a_deadline_of_no_time_of_ours_is_one_that_comes(intake: Intake, at: str, act_by: str) -> None:
+    call = await queued(intake)
+    news = view(2).model_dump(mode="json", by_alias=True) | {"at": at, "act_by": act_by}
+    answer = await intake.request("PUT", f"/v1/calls/{call}/progress", Role.SERVICE, json=news)
+    assert answer.status_code == 200, answer.text
+    [row] = await intake.rows("SELECT act_by - intake.clock() AS left FROM intake.call")
+    assert abs(row.left) < timedelta(days=32)
