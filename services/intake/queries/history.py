@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, select, text
+from sqlalchemy import Integer, Uuid, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.tables import call_event, decision, progress_event, review
@@ -75,14 +75,13 @@ _STATEMENTS: Final = text(
                 'said_by', s.said_by, 'truncated', s.truncated, 'body', s.body) ORDER BY s.call_id, s.seq)
             FROM jsonb_to_recordset(d.evidence->'statements') AS e(call_id uuid, seq int)
             JOIN intake.statement s ON s.call_id = e.call_id AND s.seq = e.seq) AS statements
-    FROM intake.decision d WHERE d.call_id = :call_id
+    FROM intake.decision d WHERE d.call_id = :call_id AND d.seq BETWEEN :first AND :last
     """
-).bindparams(bindparam("call_id", type_=Uuid))
+).bindparams(bindparam("call_id", type_=Uuid), bindparam("first", type_=Integer), bindparam("last", type_=Integer))
 
 
 async def decisions(conn: AsyncConnection, call_id: UUID, *, after: int, limit: int) -> list[DecisionRecord]:
     """Return up to `limit` decisions of a call after a number, oldest first, each with the statements that it read."""
-    read = {row.id: row.statements for row in await conn.execute(_STATEMENTS, {"call_id": call_id})}
     columns = decision.c
     rows = await conn.execute(
         select(columns.id, columns.seq, columns.decision, columns.evidence, columns.evidence_digest, columns.code_version,
@@ -90,6 +89,10 @@ async def decisions(conn: AsyncConnection, call_id: UUID, *, after: int, limit: 
         .where(columns.call_id == call_id, columns.seq > after).order_by(columns.seq).limit(limit)
     )  # fmt: skip
     found = rows.all()
+    if not found:
+        return []
+    shown = {"call_id": call_id, "first": found[0].seq, "last": found[-1].seq}
+    read = {row.id: row.statements for row in await conn.execute(_STATEMENTS, shown)}
     reviews = await conn.execute(
         select(review.c.reviewed_decision_id, review.c.decision, review.c.reason, review.c.cleared, review.c.by, review.c.at)
         .where(review.c.call_id == call_id)

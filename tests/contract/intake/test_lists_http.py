@@ -2,7 +2,12 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.intake.queries import history
 from shared.auth import Role
 from tests.contract.intake.conftest import Intake, dangerous_report, doubtful_report, safe_report
 from tests.contract.intake.fakes import assigned, view
@@ -102,6 +107,37 @@ async def test_every_decision_shows_the_evidence_that_it_read_and_its_digest(int
     assert {statement["call_id"] for statement in first["statements"]} == {call["id"], other["id"]}
     assert first["code_version"]
     assert (await intake.get(f"/v1/calls/{call['id']}/decisions", Role.CAD)).status_code == 403
+
+
+async def test_a_page_of_decisions_reads_no_statements_of_other_pages(intake: Intake) -> None:
+    call = await intake.report(safe_report())
+    for number in range(6):
+        await intake.post(
+            f"/v1/calls/{call['id']}/updates", {"narrative": f"Still arguing about parking, part {number}."}
+        )
+    read: list[int] = []
+
+    class Counting:
+        def __init__(self, conn: AsyncConnection) -> None:
+            self._conn = conn
+
+        async def execute(self, statement: Any, *values: Any) -> Any:
+            if statement is not history._STATEMENTS:
+                return await self._conn.execute(statement, *values)
+            rows = (await self._conn.execute(statement, *values)).all()
+            read.append(len(rows))
+            return rows
+
+    async def page(after: int, limit: int) -> list[tuple[int, int]]:
+        async with intake.db.autocommit() as unit:
+            conn: Any = Counting(unit.conn)
+            found = await history.decisions(conn, UUID(call["id"]), after=after, limit=limit)
+            return [(row.seq, len(row.statements)) for row in found]
+
+    assert await page(2, 2) == [(3, 3), (4, 4)]
+    assert await page(6, 50) == [(7, 7)]
+    assert await page(7, 50) == []
+    assert read == [2, 1]
 
 
 async def test_the_timeline_pages(intake: Intake) -> None:
