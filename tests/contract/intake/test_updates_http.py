@@ -55,7 +55,9 @@ async def test_doubt_reaches_dispatch_however_much_was_said_before(intake: Intak
     for number in range(18):  # 64 KB each
         words = {"narrative": f"{number}" + "\U0001f600" * 15_990}
         assert (await intake.post(f"/v1/calls/{call['id']}/updates", words)).status_code == 200
-    await intake.post(f"/v1/calls/{call['id']}/updates", {"narrative": "He is drunk.", "answers": {"intoxication": "yes"}})
+    await intake.post(
+        f"/v1/calls/{call['id']}/updates", {"narrative": "He is drunk.", "answers": {"intoxication": "yes"}}
+    )
     await eventually(lambda: intake.dispatch.wishes[-1].seq == 20)
     wish = intake.dispatch.wishes[-1]
     assert (wish.may_offer, wish.may_depart) == (False, False)
