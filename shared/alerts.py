@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    case,
     select,
     text,
     update,
@@ -130,6 +131,19 @@ async def raise_alert(conn: AsyncConnection, table: Table, alarm: Alarm) -> bool
         .on_conflict_do_nothing(index_elements=["kind", "subject"], index_where=text("resolved_at IS NULL"))
     )
     return bool(result.rowcount)
+
+
+async def raise_again(conn: AsyncConnection, table: Table, alarm: Alarm) -> bool:
+    """Open an alert for something that has happened once more: one that a person has acknowledged is closed first.
+
+    True when the alert is new; one that nobody has acknowledged stays as it is. An acknowledgement under way is waited for.
+    """
+    await conn.execute(  # every open one is written, so that it is locked until the commit
+        update(table)
+        .where(table.c.kind == alarm.kind, table.c.subject == str(alarm.subject), table.c.resolved_at.is_(None))
+        .values(resolved_at=case((table.c.acknowledged_at.is_not(None), clock(str(table.schema)))))
+    )
+    return await raise_alert(conn, table, alarm)
 
 
 async def resolve(conn: AsyncConnection, table: Table, subject: object, *kinds: str) -> bool:

@@ -16,7 +16,7 @@ from services.dispatch.domain import incident as incidents
 from services.dispatch.domain.deadlines import Act, Watch
 from services.dispatch.domain.incident import ReturnReason
 from services.dispatch.step import Step
-from shared.alerts import Alarm, Severity, raise_alert
+from shared.alerts import Alarm, Severity, raise_again, raise_alert
 from shared.db import Database, Unit
 
 SWEEP: Final = "system:deadline"
@@ -145,7 +145,7 @@ async def _alert(unit: Unit, desk: Desk, step: Step, row: AssignmentRow, watch: 
     kind, severity, words, then = _ALERTS[watch]
     within = step.changes["act_by"] - step.case.now
     alarm = Alarm(kind, row.id, severity, words.format(team=row.team_name), then, within)
-    await raise_alert(unit.conn, tables.alert, alarm)
+    await raise_again(unit.conn, tables.alert, alarm)
     desk.effects.alerted(unit)
 
 
@@ -157,5 +157,5 @@ async def _check_on(unit: Unit, desk: Desk, step: Step, row: AssignmentRow, watc
     words = _CHECK_ON[watch].format(team=row.team_name)
     await store.add_notice(unit.conn, step, kind="check_on_team", words=words, team_id=row.team_id, position=position)
     alarm = Alarm("check_on_team", row.id, Severity.LIFE, words, "The call center was asked to check on the team.")
-    await raise_alert(unit.conn, tables.alert, alarm)
+    await raise_again(unit.conn, tables.alert, alarm)
     desk.effects.alerted(unit)

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy import String, Uuid, bindparam, text
 
 from services.dispatch import store, tables
 from services.dispatch.desk import Desk
 from services.dispatch.tables import LIVE_SQL
-from shared.alerts import Alarm, Severity, raise_alert
+from shared.alerts import Alarm, Severity, raise_again
 from shared.db import Unit
 from shared.ids import uuid7
 from shared.messages.base import LooseNotice, Position
@@ -18,6 +18,10 @@ KIND: Final = "team_emergency"
 _LIVE: Final = text(f"""
     SELECT incident_id, team_name FROM dispatch.assignment WHERE team_id = :team_id AND {LIVE_SQL}
 """).bindparams(bindparam("team_id", type_=Uuid))  # noqa: S608 - constants of this service
+_ADD_WORDS: Final = text("""
+    UPDATE dispatch.alert SET title = left(title || ' ' || :note, 2000)
+    WHERE kind = :kind AND subject = :subject AND resolved_at IS NULL AND strpos(title, :note) = 0
+""").bindparams(*(bindparam(name, type_=String) for name in ("note", "kind", "subject")))
 _NOW: Final = text("SELECT dispatch.clock()")
 
 
@@ -34,7 +38,8 @@ async def alarm(
 ) -> Panic:
     """Tell the call center and the supervisors that a team is in danger.
 
-    The assignment stays as it is: what the crew does next is theirs to say.
+    The assignment stays as it is: what the crew does next is theirs to say. A press after an acknowledgement is a new alert; before
+    one, its words are added to the alert that is open.
     """
     now = (await unit.conn.execute(_NOW)).scalar_one()
     where = position or desk.roster.position(team_id)
@@ -49,7 +54,9 @@ async def alarm(
     else:
         notice_id = await _on_incident(unit, desk, work.incident_id, team_id, words, where, actor)
     alert = Alarm(KIND, team_id, Severity.LIFE, words, "The call center has been told.")
-    await raise_alert(unit.conn, tables.alert, alert)
+    await raise_again(unit.conn, tables.alert, alert)
+    if note:  # the alert of an earlier press, which nobody has seen yet, says what this one said
+        await unit.conn.execute(_ADD_WORDS, {"note": note, "kind": KIND, "subject": str(team_id)})
     desk.effects.alerted(unit)
     return Panic(notice_id, work.incident_id if work else None, now)
 

@@ -215,6 +215,17 @@ async def test_a_crew_on_scene_that_does_not_check_in_is_looked_for_every_10_min
     assert len((await world.progress(call))["notices"]) == 2
 
 
+async def test_a_crew_that_stays_silent_after_an_acknowledgement_is_a_new_alert(world: World) -> None:
+    await to(world, "accept", "arrive")
+    await pass_by(world, 11 * MINUTE)
+    await pass_by(world, 3 * MINUTE)
+    for alert in (await world.get("/v1/alerts")).json()["items"]:
+        await world.post(f"/v1/alerts/{alert['id']}/acknowledge", {}, "supervisor")
+    await pass_by(world, 11 * MINUTE)
+    alerts = (await world.get("/v1/alerts")).json()["items"]
+    assert [alert["kind"] for alert in alerts if alert["acknowledged_at"] is None] == ["check_on_team"]
+
+
 async def test_a_recall_that_nobody_reads_ends_at_a_notice_with_the_last_position_and_repeats(world: World) -> None:
     seen = {"lat_deg": 34.0441, "lon_deg": -118.2101, "at": "2026-11-24T02:00:00Z"}
     team = fakes.a_team(position=seen)

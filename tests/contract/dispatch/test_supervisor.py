@@ -1,5 +1,6 @@
 """Supervisors: the queue, why who was considered, a team by hand, calling one off."""
 
+import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -168,6 +169,54 @@ async def test_an_emergency_without_work_reaches_intake_and_keeps_the_team_from_
     [alert] = (await world.get("/v1/alerts")).json()["items"]
     await world.post(f"/v1/alerts/{alert['id']}/acknowledge", {}, "supervisor")
     assert (await world.offered(team))["incident_id"] == call
+
+
+async def test_a_panic_after_an_acknowledgement_is_a_new_alert_and_keeps_the_team_from_work_again(world: World) -> None:
+    team = fakes.a_team()
+    world.teams.items = [team]
+    path = f"/v1/teams/{team['team_id']}/emergency"
+    await world.post(path, {}, team["team_id"])
+    [first] = (await world.get("/v1/alerts")).json()["items"]
+    await world.post(f"/v1/alerts/{first['id']}/acknowledge", {}, "supervisor")
+    await world.post(path, {"note": "He is back."}, team["team_id"])
+    [second] = (await world.get("/v1/alerts")).json()["items"]
+    assert (second["kind"], second["acknowledged_at"]) == ("team_emergency", None)
+    assert second["title"].endswith("He is back.")
+    call = await world.wish()
+    candidates = (await world.get(f"/v1/incidents/{call}/candidates")).json()["items"]
+    assert candidates[0]["excluded_by"] == "in_emergency"
+    kept = await world.row("SELECT acknowledged_by, resolved_at FROM dispatch.alert WHERE id = $1", first["id"])
+    assert (kept["acknowledged_by"], kept["resolved_at"] is None) == ("supervisor:a-supervisor", False)
+
+
+async def test_a_panic_waits_for_an_acknowledgement_under_way_and_is_a_new_alert(world: World) -> None:
+    team = fakes.a_team()
+    path = f"/v1/teams/{team['team_id']}/emergency"
+    await world.post(path, {}, team["team_id"])
+    async with pg.connected(world.database.admin) as admin:
+        async with admin.transaction():
+            await admin.execute(
+                "UPDATE dispatch.alert SET acknowledged_at = dispatch.clock(), acknowledged_by = 'supervisor:b'"
+            )
+            pressed = asyncio.create_task(world.post(path, {}, team["team_id"]))
+            waiting = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            async with asyncio.timeout(5):
+                while not pressed.done() and not await admin.fetchval(waiting):  # noqa: ASYNC110 - happens in a database
+                    await asyncio.sleep(0.01)
+        assert (await pressed).status_code == 202
+    [alert] = (await world.get("/v1/alerts")).json()["items"]
+    assert alert["acknowledged_at"] is None
+
+
+async def test_what_a_second_panic_says_is_added_to_the_alert_that_nobody_has_seen_yet(world: World) -> None:
+    team = fakes.a_team()
+    path = f"/v1/teams/{team['team_id']}/emergency"
+    for note in ("A knife.", None, "Back door.", "A knife."):
+        await world.post(path, {"note": note}, team["team_id"])
+    [alert] = (await world.get("/v1/alerts")).json()["items"]
+    assert alert["title"] == "A team calls an emergency. Send help. A knife. Back door."
 
 
 @pytest.mark.parametrize(
