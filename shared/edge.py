@@ -185,33 +185,26 @@ async def long_poll(
 class BodyLimit:
     """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses text that no database can keep (422).
 
-    `from_services` matches the "METHOD /path" of messages between services, which may be larger.
+    `from_services` matches the "METHOD /path" of messages between services, which may be larger; `never_refused` that of requests
+    whose body is passed on whatever it is, and as no body at all when it is over the limit.
     """
 
-    def __init__(self, app: ASGIApp, from_services: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, from_services: str | None = None, never_refused: str | None = None) -> None:
         self._app = app
         self._from_services = re.compile(from_services) if from_services else None
+        self._never_refused = re.compile(never_refused) if never_refused else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on with its whole body, or answer it here."""
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             await self._app(scope, receive, send)
             return
-        limit = BODY_LIMIT
-        if self._from_services is not None and self._from_services.fullmatch(f"{scope['method']} {scope['path']}"):
-            limit = SERVICE_BODY_LIMIT
+        operation = f"{scope['method']} {scope['path']}"
+        limit = SERVICE_BODY_LIMIT if _matches(self._from_services, operation) else BODY_LIMIT
         body = await _read(receive, limit)
-        if body is None:
-            refusal = problems.problem(
-                "body-too-large", 413, "Body too large", f"The body is over {limit} bytes.", limit_bytes=limit
-            )
-            await refusal(scope, receive, send)
-            return
-        if (_SUSPECT.search(body) or _brackets(body) > _DEEPEST) and (where := _unkeepable(body)) is not None:
-            detail = "Text with NUL or half a surrogate pair, numbers that are not finite, and very deep nesting are refused."
-            refusal = problems.problem(
-                "invalid-request", 422, "Invalid request", detail, errors=[{"pointer": where, "detail": detail}]
-            )
+        if _matches(self._never_refused, operation):
+            body = body or b""
+        elif (refusal := _refusal(body, limit)) is not None:
             await refusal(scope, receive, send)
             return
         sent = False
@@ -224,6 +217,25 @@ class BodyLimit:
             return {"type": "http.request", "body": body, "more_body": False}
 
         await self._app(scope, replay, send)
+
+
+def _matches(pattern: re.Pattern[str] | None, operation: str) -> bool:
+    return pattern is not None and pattern.fullmatch(operation) is not None
+
+
+def _refusal(body: bytes | None, limit: int) -> Response | None:
+    if body is None:
+        return problems.problem(
+            "body-too-large", 413, "Body too large", f"The body is over {limit} bytes.", limit_bytes=limit
+        )
+    if (_SUSPECT.search(body) or _brackets(body) > _DEEPEST) and (where := _unkeepable(body)) is not None:
+        detail = (
+            "Text with NUL or half a surrogate pair, numbers that are not finite, and very deep nesting are refused."
+        )
+        return problems.problem(
+            "invalid-request", 422, "Invalid request", detail, errors=[{"pointer": where, "detail": detail}]
+        )
+    return None
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
@@ -276,13 +288,14 @@ def _search(value: Any, where: str, depth: int) -> str | None:
 def application(
     *, title: str, description: str, version: str, table: problems.ProblemTable,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]], from_services: str | None = None,
+    never_refused: str | None = None,
 ) -> FastAPI:  # fmt: skip
     """Return a FastAPI application with offline docs, problem documents and the body limit, ready for routers."""
     app = FastAPIOffline(
         title=title, description=description, version=version, lifespan=lifespan, separate_input_output_schemas=False
     )
     problems.install(app, table)
-    app.add_middleware(BodyLimit, from_services=from_services)
+    app.add_middleware(BodyLimit, from_services=from_services, never_refused=never_refused)
     app.add_middleware(docs_pages.SelfContained)
     generate = app.openapi
 

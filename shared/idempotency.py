@@ -34,6 +34,7 @@ from shared.db import Database, Unit
 from shared.errors import Refusal
 
 KEPT_FOR: Final = timedelta(hours=24)
+LONGEST_KEY: Final = 200
 
 
 class KeyReused(Refusal):
@@ -62,9 +63,10 @@ class Once:
     The application's state holds `db` (Database) and `idempotency_table`; `allow(...)` must have run (it leaves the caller in the request).
     """
 
-    def __init__(self, request: Request, key: str | None) -> None:
+    def __init__(self, request: Request, key: str | None, *, refuses_reuse: bool = True) -> None:
         self._request = request
         self._key = key
+        self._refuses_reuse = refuses_reuse
 
     async def answered(self) -> bool:
         """Say whether the key has its first answer already: then nothing that could stop the work needs to be asked any more."""
@@ -100,6 +102,8 @@ class Once:
                     await unit.conn.execute(select(table.c.body_digest, table.c.status, table.c.answer).where(*where))
                 ).one()
                 if first.body_digest != digest:
+                    if not self._refuses_reuse:
+                        return await work(unit)
                     raise KeyReused(
                         "This Idempotency-Key came with another body before; use a new key for a new request."
                     )
@@ -127,7 +131,7 @@ def once(
         Header(
             alias="Idempotency-Key",
             min_length=1,
-            max_length=200,
+            max_length=LONGEST_KEY,
             description="Never required. The same key and body again replay the first answer.",
         ),
     ] = None,
@@ -136,7 +140,23 @@ def once(
     return Once(request, key)
 
 
+def once_unrefused(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            description="Never required, and never a reason to refuse: one that is over 200 characters, or came with another body "
+            "before, counts as none. The same key and body again replay the first answer.",
+        ),
+    ] = None,
+) -> Once:
+    """Return the runner of work that must be done whatever the key is."""
+    return Once(request, key if key and len(key) <= LONGEST_KEY else None, refuses_reuse=False)
+
+
 OnceOnly = Annotated[Once, Depends(once)]
+OnceUnrefused = Annotated[Once, Depends(once_unrefused)]
 PROBLEM: Final[Mapping[type[Refusal], tuple[str, HTTPStatus]]] = {
     KeyReused: ("idempotency-key-reused", HTTPStatus.UNPROCESSABLE_ENTITY)
 }

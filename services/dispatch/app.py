@@ -90,6 +90,7 @@ def create_app(settings: Settings, peers: Peers | None = None) -> FastAPI:
         table=PROBLEMS,
         lifespan=lifespan,
         from_services=r"PUT /v1/incidents/[^/]+",
+        never_refused=r"POST /v1/teams/[^/]+/emergency",
     )
     state = {
         "token_secret": secret, "db": db, "hub": hub, "idempotency_table": tables.idempotency_key, "desk": desk, "teams": teams,

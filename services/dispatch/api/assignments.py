@@ -25,7 +25,7 @@ from shared.auth import Caller, Role, allow
 from shared.db import Unit
 from shared.edge import IfNoneMatch, Prefer
 from shared.errors import NotFound
-from shared.idempotency import OnceOnly
+from shared.idempotency import OnceOnly, OnceUnrefused
 from shared.problems import answers
 
 router = APIRouter(tags=["tablets"])
@@ -99,10 +99,11 @@ async def get_assignment(
     responses=answers(404),
     openapi_extra=EMERGENCY_BODY,
 )
-async def emergency(request: Request, team_id: UUID, desk: TheDesk, caller: Crew, once: OnceOnly) -> Any:
+async def emergency(request: Request, team_id: UUID, desk: TheDesk, caller: Crew, once: OnceUnrefused) -> Any:
     """Sound the alarm: in any state, with or without work, as often as pressed. The call center and the supervisors are told at once.
 
-    The assignment stays as it is; `escalate` it, or clear it, when there is time. No body is ever refused: what cannot be read is left out.
+    The assignment stays as it is; `escalate` it, or clear it, when there is time. Neither body nor key is ever refused: what
+    cannot be read is left out.
     """
     if not caller.is_team(team_id):
         raise NotFound("There is no such team.")

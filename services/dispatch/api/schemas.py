@@ -1,6 +1,7 @@
 """Bodies of dispatch's own clients: tablets and supervisors."""
 
 import json
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
@@ -22,6 +23,8 @@ Reason = Annotated[str, Field(min_length=1, max_length=200)]
 Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 _ID = "0193576e-0c5e-7c5a-9a53-0d7f6e0a1b2c"
+_UNKEEPABLE: Final = re.compile("[\x00\ud800-\udfff]")
+"""What no database keeps: NUL and half a surrogate pair."""
 _BELONGS = {
     "outcome": {Action.CLEAR},
     "needs": {Action.ESCALATE},
@@ -211,7 +214,7 @@ class EmergencyRequest(Strict):
             return cls()
         place = said.get("position", said)
         note = said.get("note")
-        return cls(position=_place(place), note=note[:500] if isinstance(note, str) else None)
+        return cls(position=_place(place), note=_UNKEEPABLE.sub("", note)[:500] if isinstance(note, str) else None)
 
 
 def _place(said: object) -> PanicPosition | None:

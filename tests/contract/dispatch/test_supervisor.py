@@ -229,6 +229,13 @@ async def test_what_a_second_panic_says_is_added_to_the_alert_that_nobody_has_se
         (b'{"position": null, "colour": "blue"}', None),
         (b'{"position": {"lat_deg": 34.0, "lon_deg": -118.2, "at": "yesterday", "speed": 3}}', 34.0),
         (b'{"lat_deg": 34.0, "lon_deg": -118.2, "note": 5}', 34.0),
+        (b'{"position": {"lat_deg": NaN, "lon_deg": NaN}}', None),
+        (b'{"position": {"lat_deg": 1e999, "lon_deg": 1}}', None),
+        (b'{"position": {"lat_deg": ' + b"9" * 400 + b', "lon_deg": 1}}', None),
+        (b'{"position": {"lat_deg": 34.0, "lon_deg": -118.2, "at": "\\ud83d"}, "note": "a\\u0000b"}', 34.0),
+        (b'{"lat_deg": 34.0, "lon_deg": -118.2, "note": "\\ud83d"}', 34.0),
+        (b"[" * 30_000, None),
+        (b'{"note": "' + b"x" * 70_000 + b'"}', None),
     ],
 )
 async def test_no_panic_is_refused_for_its_body(world: World, body: bytes, lat: float | None) -> None:
@@ -242,3 +249,28 @@ async def test_no_panic_is_refused_for_its_body(world: World, body: bytes, lat: 
     [notice] = (await world.progress(call))["notices"]
     assert (notice["position"] or {}).get("lat_deg") == lat
     assert [alert["kind"] for alert in (await world.get("/v1/alerts")).json()["items"]] == ["team_emergency"]
+
+
+async def test_what_can_be_kept_of_a_panics_note_is_kept(world: World) -> None:
+    team = fakes.a_team()
+    path, headers = f"/v1/teams/{team['team_id']}/emergency", world.headers(team["team_id"])
+    body = rb'{"note": "a\u0000 knife \ud83d\ude00 \ud83d!"}'
+    assert (await world.client.post(path, content=body, headers=headers)).status_code == 202
+    [alert] = (await world.get("/v1/alerts")).json()["items"]
+    assert alert["title"].endswith("a knife 😀 !")
+
+
+async def test_no_panic_is_refused_for_its_idempotency_key(world: World) -> None:
+    team = fakes.a_team()
+    path, who = f"/v1/teams/{team['team_id']}/emergency", team["team_id"]
+    first = await world.post(path, {"note": "one"}, who, **{"Idempotency-Key": "k"})
+    again = await world.post(path, {"note": "one"}, who, **{"Idempotency-Key": "k"})
+    assert (again.json(), again.headers["idempotency-replayed"]) == (first.json(), "true")
+    notices = {first.json()["notice_id"]}
+    for key, note in (("k", "two"), ("k" * 201, "three"), ("", "four")):
+        pressed = await world.post(path, {"note": note}, who, **{"Idempotency-Key": key})
+        assert pressed.status_code == 202, pressed.text
+        notices.add(pressed.json()["notice_id"])
+    assert len(notices) == 4
+    [alert] = (await world.get("/v1/alerts")).json()["items"]
+    assert alert["title"].endswith("one two three four")

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from pydantic import TypeAdapter, ValidationError
 
 from shared import edge
@@ -32,8 +32,9 @@ async def no_lifespan(_app: FastAPI) -> AsyncIterator[None]:
 
 def small_app() -> FastAPI:
     app = edge.application(
-        title="t", description="d", version="1", table={}, lifespan=no_lifespan, from_services=r"PUT /big/[^/]+"
-    )
+        title="t", description="d", version="1", table={}, lifespan=no_lifespan, from_services=r"PUT /big/[^/]+",
+        never_refused=r"POST /any/[^/]+",
+    )  # fmt: skip
 
     @app.post("/echo")
     async def echo(body: Body) -> Body:
@@ -42,6 +43,10 @@ def small_app() -> FastAPI:
     @app.put("/big/{name}")
     async def big(name: str, body: Body) -> int:
         return len(body.text) + len(name)
+
+    @app.post("/any/{name}")
+    async def anything(request: Request) -> int:
+        return len(await request.body())
 
     return app
 
@@ -136,6 +141,22 @@ async def test_messages_between_services_may_be_larger_and_only_those() -> None:
     assert (await send(large, "/big/one", "PUT")).json() == 200_003
     assert (await send(large, "/echo")).status_code == 413
     assert (await send(b"x" * (edge.SERVICE_BODY_LIMIT + 1), "/big/one", "PUT")).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("content", "length"),
+    [
+        (b'{"number": NaN}', 15),
+        (rb'{"text": "\ud800"}', 18),
+        (b"[" * 40, 40),
+        (b"", 0),
+        (b"x" * edge.BODY_LIMIT, edge.BODY_LIMIT),
+        (b"x" * (edge.BODY_LIMIT + 1), 0),
+    ],
+)
+async def test_a_body_that_is_never_refused_is_passed_on_or_left_out(content: bytes, length: int) -> None:
+    answer = await send(content, "/any/one")
+    assert (answer.status_code, answer.json()) == (200, length)
 
 
 async def test_an_unknown_path_and_method_are_problems_too() -> None:
