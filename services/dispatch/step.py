@@ -13,7 +13,7 @@ from services.dispatch.case import AssignmentRow, Case
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import deadlines
 from services.dispatch.domain import incident as incidents
-from services.dispatch.domain.deadlines import Deadline, Durations
+from services.dispatch.domain.deadlines import Deadline, Durations, Watch
 from services.dispatch.domain.guards import NEEDS, Guard, Wish
 
 RECALL_WORDS: Final[Mapping[str, str]] = {
@@ -81,11 +81,15 @@ class Step:
         return self
 
     def rewatch(self, row: AssignmentRow, reason: str) -> "Step":
-        """Begin again what an assignment watches, because what it may do has changed."""
+        """Begin again what an assignment watches, because what it may do has changed; a crew expected to arrive is not missed later."""
         deadline = deadlines.first(
             row.status, self.wish, row.trip(self.case.incident.assign_by), self.case.now, self.durations
         )
-        return self if deadline is None else self.deadline(row, deadline, "rewatch", reason)
+        if deadline is None:
+            return self
+        if row.watch == Watch.ARRIVE and row.act_by is not None:
+            deadline = deadline._replace(act_by=min(deadline.act_by, row.act_by))
+        return self.deadline(row, deadline, "rewatch", reason)
 
     def incident(self, action: incidents.Action, *, reason: str | None = None, **changes: Any) -> "Step":
         """Move the incident. Raises IncidentOver."""

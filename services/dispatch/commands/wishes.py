@@ -11,6 +11,7 @@ from services.dispatch.commands.recalls import UNSAID
 from services.dispatch.desk import Desk
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import incident as incidents
+from services.dispatch.domain.deadlines import Watch
 from services.dispatch.domain.guards import Wish, awaited, may_be_offered
 from services.dispatch.domain.refusals import WishesMissing
 from services.dispatch.facts import misfit, priority_of, verdict_of
@@ -153,10 +154,15 @@ def _keep(step: Step, case: Case, row: AssignmentRow, rule: str | None) -> None:
     """The crew goes on; what it may do, and whether it still fits, is shown to it."""
     if row.status in assignments.UNDER_WAY:
         step.incident_changes |= {"act_by": None}
-    if awaited(step.wish) != awaited(case.incident.wish):
+    if awaited(step.wish) != awaited(case.incident.wish) and not _runs_on(row):
         step.rewatch(row, "may_depart" if step.wish.may_depart else (step.wish.reason or "review"))
     step.row = row
     step.changes["misfit"] = rule
+
+
+def _runs_on(row: AssignmentRow) -> bool:
+    """Say whether what is watched stays, whatever the wish: a crew on scene checks in, and one that has not arrived in time is missed."""
+    return row.status is assignments.Status.ON_SCENE or (row.watch == Watch.ARRIVE and row.stage > 0)
 
 
 def _facts(message: messages.Wish) -> dict[str, Any] | None:

@@ -215,6 +215,42 @@ async def test_a_crew_on_scene_that_does_not_check_in_is_looked_for_every_10_min
     assert len((await world.progress(call))["notices"]) == 2
 
 
+@pytest.mark.parametrize("reason", ["review", "police_staged"])
+async def test_worse_news_does_not_put_off_the_search_for_a_silent_crew_on_scene(world: World, reason: str) -> None:
+    _, call, _ = await to(world, "accept", "arrive")
+    await pass_by(world, 11 * MINUTE)
+    for seq, changes in ((2, {"may_depart": False, "reason": reason}), (3, {})):
+        await world.wish(call, seq=seq, **changes)
+    row = await world.row("SELECT watch, stage, act_by - dispatch.clock() AS left FROM dispatch.assignment")
+    assert (row["watch"], row["stage"], row["left"] <= 2 * MINUTE) == ("check_in", 1, True)
+    await pass_by(world, 3 * MINUTE)
+    assert [notice["kind"] for notice in (await world.progress(call))["notices"]] == ["check_on_team"]
+
+
+async def test_worse_news_does_not_put_off_the_search_for_a_crew_that_has_not_arrived(world: World) -> None:
+    _, call, _ = await to(world, "accept", "depart")
+    await pass_by(world, 21 * MINUTE)
+    for seq, changes in ((2, {"may_depart": False, "reason": "review"}), (3, {})):
+        await world.wish(call, seq=seq, **changes)
+    await pass_by(world, 11 * MINUTE)
+    progress = await world.progress(call)
+    assert (progress["status"], progress["return_reason"]) == ("ended", "team_silent")
+    assert [notice["kind"] for notice in progress["notices"]] == ["check_on_team"]
+
+
+async def test_a_crew_that_must_stop_on_its_way_is_asked_after_no_later_than_it_was_to_arrive(world: World) -> None:
+    _, call, _ = await to(world, "accept", "depart")
+    await pass_by(world, 18 * MINUTE)
+    await world.wish(call, seq=2, may_depart=False, reason="police_staged")
+    row = await world.row("SELECT watch, stage, act_by - dispatch.clock() AS left FROM dispatch.assignment")
+    assert (row["watch"], row["stage"], row["left"] <= 2 * MINUTE) == ("staged", 0, True)
+    await world.wish(call, seq=3)
+    row = await world.row("SELECT watch, stage, act_by - dispatch.clock() AS left FROM dispatch.assignment")
+    assert (row["watch"], row["stage"], row["left"] > 19 * MINUTE) == ("arrive", 0, True), (
+        "it drives on, and has the time to"
+    )
+
+
 async def test_a_crew_that_stays_silent_after_an_acknowledgement_is_a_new_alert(world: World) -> None:
     await to(world, "accept", "arrive")
     await pass_by(world, 11 * MINUTE)
