@@ -1,6 +1,7 @@
 """The queue of incidents: for supervisors, who may also act on it, and for intake."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
@@ -12,13 +13,14 @@ from services.dispatch.api import views
 from services.dispatch.api.schemas import AssignRequest, Candidates, HoldingState, QueueItem, RecallRequest
 from services.dispatch.api.state import Db, TheDesk, TheMatchmaker, TheTeams
 from services.dispatch.commands import supervisor
+from services.dispatch.desk import Desk
 from services.dispatch.domain import explanation
 from services.dispatch.domain.pool import Team, Waiting
 from services.dispatch.domain.refusals import TeamNotEligible, TeamsSilent
 from shared.auth import Caller, Role, allow
 from shared.db import Unit
 from shared.edge import CursorText, Limit, Page
-from shared.errors import NotFound
+from shared.errors import NotFound, VersionStale
 from shared.idempotency import OnceOnly
 from shared.messages.availability import Availability
 from shared.messages.incidents import Progress
@@ -54,7 +56,12 @@ async def _weigh(incident_id: UUID, db: Db, desk: TheDesk, teams: TheTeams) -> W
     return Weighed(row, gathering.call_of(row) if row["facts"] else None, everybody, seen)
 
 
+def _scales(incident_id: UUID, db: Db, desk: TheDesk, teams: TheTeams) -> Callable[[], Awaitable[Weighed]]:
+    return partial(_weigh, incident_id, db, desk, teams)
+
+
 Weighing = Annotated[Weighed, Depends(_weigh)]
+Scales = Annotated[Callable[[], Awaitable[Weighed]], Depends(_scales)]
 
 
 @router.get("", summary="The queue and its deadlines", responses=answers())
@@ -120,7 +127,7 @@ async def recall(incident_id: UUID, body: RecallRequest, desk: TheDesk, caller: 
     "/{incident_id}/assign", summary="Pick a team by hand", status_code=202, response_model=HoldingState, responses=answers(404, 409, 412)
 )  # fmt: skip
 async def assign(
-    incident_id: UUID, caller: Supervisor, body: AssignRequest, weighed: Weighing, desk: TheDesk, matchmaker: TheMatchmaker,
+    incident_id: UUID, caller: Supervisor, body: AssignRequest, weigh: Scales, desk: TheDesk, matchmaker: TheMatchmaker,
     once: OnceOnly,
 ) -> Any:  # fmt: skip
     """Hold this team and offer it the call, taking the call back from a team that has not answered yet.
@@ -128,6 +135,29 @@ async def assign(
     Safety rules still hold: the newest decision must say `safe`, intake must be heard, and no rule but catchment, language, shift end and
     an earlier refusal may be set aside. 202: the offer is on its way to the tablet; look at the incident for what became of it.
     """
+
+    async def tried() -> Any:
+        chosen = await _by_hand(await weigh(), body, desk)
+
+        async def work(unit: Unit) -> JSONResponse:
+            assignment_id = await supervisor.assign(unit, desk, chosen, caller)
+            unit.then(lambda: matchmaker.pursue(assignment_id, body.team_id, incident_id))
+            made = HoldingState(
+                id=assignment_id, incident_id=incident_id, team_id=body.team_id, status="holding", version=1
+            )
+            return JSONResponse(made.model_dump(mode="json"), status_code=202)
+
+        return await once(work, status=202)
+
+    try:
+        return await tried()
+    except VersionStale:
+        if body.version is not None:
+            raise
+        return await tried()  # who named no version wants the incident as it is now: it is weighed once more
+
+
+async def _by_hand(weighed: Weighed, body: AssignRequest, desk: Desk) -> supervisor.ByHand:
     row, call, everybody, _ = weighed
     team = next((team for team in everybody if team.id == body.team_id), None)
     if team is None:
@@ -136,17 +166,8 @@ async def assign(
         raise TeamNotEligible("Nothing is known of what this call needs.", rule="no_facts")
     times = await gathering.drives(desk, [call], [team], row["now"])
     considered = explanation.consider(call, [team], times, desk.policy, row["now"])
-    chosen = supervisor.ByHand(call, team, considered, facts.is_scheduled(row["facts"]), body.reason, body.version)
-
-    async def work(unit: Unit) -> JSONResponse:
-        assignment_id = await supervisor.assign(unit, desk, chosen, caller)
-        unit.then(lambda: matchmaker.pursue(assignment_id, body.team_id, incident_id))
-        made = HoldingState(
-            id=assignment_id, incident_id=incident_id, team_id=body.team_id, status="holding", version=1
-        )
-        return JSONResponse(made.model_dump(mode="json"), status_code=202)
-
-    return await once(work, status=202)
+    is_scheduled = facts.is_scheduled(row["facts"])
+    return supervisor.ByHand(call, row["version"], team, considered, is_scheduled, body.reason, body.version)
 
 
 async def _progress(unit: Unit, incident_id: UUID) -> Progress:

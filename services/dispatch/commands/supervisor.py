@@ -41,9 +41,10 @@ async def recall(
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """A supervisor's choice: this team for this call, and why."""
+    """A supervisor's choice: this team for this call, and why. `seen`: the incident's version of which the call was read."""
 
     call: Waiting
+    seen: int
     team: Team
     considered: tuple[Considered, ...]
     scheduled: bool
@@ -54,12 +55,12 @@ class ByHand:
 async def assign(unit: Unit, desk: Desk, chosen: ByHand, caller: Caller) -> UUID:
     """Give the incident to this team, taking it back from one that has not answered yet, and return the new assignment.
 
-    Raises NotFound, VersionStale, IncidentOver, IllegalTransition (a team has accepted), MayNotBeOffered, SafetyLinkDown,
-    TeamNotEligible.
+    Raises NotFound, VersionStale (also when the incident has changed since it was weighed), IncidentOver, IllegalTransition (a
+    team has accepted), MayNotBeOffered, SafetyLinkDown, TeamNotEligible.
     """
     call, team = chosen.call, chosen.team
     case = await _lock(unit, call.id, chosen.version, caller)
-    _check(desk, case, call, team, caller)
+    _check(desk, case, chosen, caller)
     row = case.committed
     if row is not None:
         step = desk.step(case, caller.actor).assignment(row, assignments.Action.CANCEL, reason="reassigned")
@@ -83,8 +84,8 @@ async def assign(unit: Unit, desk: Desk, chosen: ByHand, caller: Caller) -> UUID
     return made
 
 
-def _check(desk: Desk, case: Case, call: Waiting, team: Team, caller: Caller) -> None:
-    if caller.provider_id is not None and caller.provider_id != team.provider_id:
+def _check(desk: Desk, case: Case, chosen: ByHand, caller: Caller) -> None:
+    if caller.provider_id is not None and caller.provider_id != chosen.team.provider_id:
         raise NotFound("There is no such team.")
     if case.incident.status is incidents.Status.ENDED:
         raise IncidentOver("The incident has ended.", incident_status="ended", actions=[])
@@ -101,7 +102,8 @@ def _check(desk: Desk, case: Case, call: Waiting, team: Team, caller: Caller) ->
         )
     if not case.is_heard:
         raise SafetyLinkDown("Intake has not been heard from for 30 s, so nobody is sent now.", retry_after_s=5)
-    if rule := matching.why_not_by_hand(call, team, desk.policy, case.now):
+    _check_version(case, chosen.seen)  # the rules below read the call as it was weighed
+    if rule := matching.why_not_by_hand(chosen.call, chosen.team, desk.policy, case.now):
         raise TeamNotEligible(rule.words, rule=rule.name)
 
 
@@ -112,8 +114,13 @@ async def _lock(unit: Unit, incident_id: UUID, version: int | None, caller: Call
     row = case.committed
     if caller.provider_id is not None and row is not None and row.provider_id != caller.provider_id:
         raise NotFound("There is no such incident.")
-    if version is not None and version != case.incident.version:
+    if version is not None:
+        _check_version(case, version)
+    return case
+
+
+def _check_version(case: Case, version: int) -> None:
+    if version != case.incident.version:
         raise VersionStale(
             f"The incident is at version {case.incident.version}.", current_version=case.incident.version
         )
-    return case

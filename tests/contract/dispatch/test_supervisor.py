@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from services.dispatch import routing
 from tests import pg
 from tests.contract.dispatch import fakes
 from tests.contract.dispatch.conftest import World
@@ -70,6 +71,55 @@ async def test_rules_of_safety_hold_for_a_team_by_hand(world: World, changes: di
         f"/v1/incidents/{call}/assign", {"team_id": team["team_id"], "reason": "x"}, "supervisor"
     )
     assert (refused.status_code, refused.json()["rule"]) == (409, rule)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [({"neighborhood": "sylmar"}, "do_not_send"), ({"disciplines": ["interrupter"]}, "discipline")],
+)
+async def test_rules_of_safety_hold_for_facts_that_come_while_a_team_by_hand_is_weighed(
+    world: World, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], rule: str
+) -> None:
+    team = fakes.a_team(do_not_send=[{"neighborhood": "sylmar"}])
+    world.teams.items = [team]
+    await world.app.state.sweeps.stop()
+    call = await world.wish()
+    between(world, monkeypatch, call, [fakes.facts(**changes)])
+    body = {"team_id": team["team_id"], "reason": "x"}
+    refused = await world.post(f"/v1/incidents/{call}/assign", body, "supervisor")
+    assert (refused.status_code, refused.json().get("rule")) == (409, rule)
+    assert (await world.progress(call))["assignment"] is None
+
+
+async def test_a_call_that_changes_while_it_is_weighed_is_weighed_once_more_unless_its_version_was_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    team = fakes.a_team()
+    world.teams.items = [team]
+    await world.app.state.sweeps.stop()
+    call = await world.wish()
+    body = {"team_id": team["team_id"], "reason": "x"}
+    between(world, monkeypatch, call, [fakes.facts()])
+    stale = await world.post(f"/v1/incidents/{call}/assign", body | {"version": 1}, "supervisor")
+    assert (stale.status_code, stale.json()["current_version"]) == (412, 2)
+    between(world, monkeypatch, call, [fakes.facts(), fakes.facts()])
+    restless = await world.post(f"/v1/incidents/{call}/assign", body, "supervisor")
+    assert (restless.status_code, restless.json()["current_version"]) == (412, 4)
+    between(world, monkeypatch, call, [fakes.facts()])
+    assert (await world.post(f"/v1/incidents/{call}/assign", body, "supervisor")).status_code == 202
+
+
+def between(world: World, monkeypatch: pytest.MonkeyPatch, call: str, news: list[dict[str, Any]]) -> None:
+    """Let the next wish arrive each time that a call has been read and before its team is committed, while there is one."""
+    original = routing.travel_times
+
+    async def slowly(*arguments: Any, **options: Any) -> Any:
+        if news:
+            seq = (await world.row("SELECT wish_seq FROM dispatch.incident"))["wish_seq"] + 1
+            await world.wish(call, seq=seq, facts=news.pop())
+        return await original(*arguments, **options)
+
+    monkeypatch.setattr(routing, "travel_times", slowly)
 
 
 async def test_nobody_is_assigned_by_hand_to_a_call_under_review_or_in_silence(world: World) -> None:
