@@ -55,9 +55,13 @@ def waiting_deadline(step: Step, assign_by: datetime | None = None, priority: in
 
 
 def tell_worse_news(step: Step, reason: str) -> Step:
-    """Tell a crew that is withdrawing for a harmless reason that there is danger: it has to read again."""
+    """Tell a crew that is withdrawing for a harmless reason that there is danger: it has to read again.
+
+    A step moves one assignment, so of several crews it tells the first that was not told this reason yet; then tell the next.
+    """
     for row in step.case.assignments:
-        if row.status is assignments.Status.WITHDRAWING and row.ends_as is not assignments.Status.RECALLED:
+        is_harmless = row.status is assignments.Status.WITHDRAWING and row.ends_as is not assignments.Status.RECALLED
+        if is_harmless and row.recall_reason != reason:
             deadline = deadlines.Deadline(deadlines.Watch.READ, step.case.now + step.durations.read)
             changes = {"act_by": deadline.act_by, "watch": deadline.watch.value, "stage": 0}
             changes |= step.recall_words(reason, deadline.act_by)

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from services.dispatch import store, tables
-from services.dispatch.case import AssignmentRow, Case
+from services.dispatch.case import AssignmentRow, Case, IncidentRow
 from services.dispatch.commands import recalls
 from services.dispatch.commands.recalls import UNSAID
 from services.dispatch.desk import Desk
@@ -74,6 +74,8 @@ async def apply(unit: Unit, desk: Desk, call_id: UUID, message: messages.Wish) -
     elif not has_ended and facts is not None:
         _review(step, desk, facts)
     await _write(unit, desk, step)
+    if message.wanted == "withdrawn":
+        await _tell_those_who_withdraw(unit, desk, case.incident, message.reason or UNSAID)
     await store.count_applied(unit.conn, case.incident.jurisdiction)
     if step.row is not None and step.changes.get("misfit") is not None:
         words = f"New facts no longer fit {step.row.team_name}, which is on its way or there: {step.changes['misfit']}."
@@ -104,6 +106,7 @@ async def stop(unit: Unit, desk: Desk, call_id: UUID) -> None:
     )
     _withdraw(step, UNSAID)
     await _write(unit, desk, step)
+    await _tell_those_who_withdraw(unit, desk, case.incident, UNSAID)
 
 
 async def _write(unit: Unit, desk: Desk, step: Step) -> None:
@@ -118,12 +121,23 @@ def _withdraw(step: Step, reason: str) -> None:
         if incident.wish.reason == UNSAID and incident.ended_unsaid:  # by a heartbeat alone: here is the true reason
             cancelled = reason == recalls.CANCELLED
             step.incident_changes |= {"call_cancelled_at": step.case.now} if cancelled else {"return_reason": reason}
-        if reason != recalls.CANCELLED:
-            recalls.tell_worse_news(step, reason)
     elif reason == recalls.CANCELLED:
         recalls.cancel_call(step)
     else:
         recalls.return_call(step, reason)
+
+
+async def _tell_those_who_withdraw(unit: Unit, desk: Desk, incident: IncidentRow, reason: str) -> None:
+    """Tell every crew that left the call for a harmless reason why it was withdrawn, whether or not another team has it now."""
+    if reason == recalls.CANCELLED:
+        return
+    while True:
+        case = await store.read_case(unit.conn, incident.id)
+        assert case is not None, "incidents are never deleted"
+        step = recalls.tell_worse_news(desk.step(case, INTAKE), reason)
+        if step.row is None:
+            return
+        await _write(unit, desk, step)
 
 
 def _review(step: Step, desk: Desk, facts: dict[str, Any]) -> None:

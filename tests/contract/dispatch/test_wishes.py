@@ -231,6 +231,50 @@ async def test_a_crew_that_withdraws_for_a_harmless_reason_is_told_of_danger_and
     assert (after["status"], after["return_reason"]) == ("ended", None)
 
 
+@pytest.mark.parametrize("other_has_it", [False, True])
+async def test_crews_that_left_a_call_for_harmless_reasons_are_told_of_danger_while_it_waits_or_another_has_it(
+    world: World, other_has_it: bool
+) -> None:
+    teams = {name: fakes.a_team(name, languages=[name]) for name in ("en", "ko", "th")}
+    call, seq = str(uuid4()), 0
+    for name in ("en", "ko"):
+        world.teams.items = [teams[name]]
+        seq += 1
+        await world.wish(call, seq=seq, facts=speaking(name))
+        offer = await world.offered(teams[name])
+        assert (await world.act(teams[name], offer["id"], "accept")).status_code == 200
+        seq += 1
+        await world.wish(call, seq=seq, facts=speaking("th"))
+        assert (await world.act(teams[name], offer["id"], "acknowledge_recall")).status_code == 200
+    if other_has_it:
+        world.teams.items = [teams["th"]]
+        await world.act(teams["th"], (await world.offered(teams["th"]))["id"], "accept")
+    ended = await put(world, call, fakes.withdrawn(seq + 1, "risk_rose"))
+    assert (ended["status"], ended["return_reason"]) == ("ended", "risk_rose")
+    for name in ("en", "ko", "th") if other_has_it else ("en", "ko"):
+        [item] = await world.tablet(teams[name])
+        assert (item["status"], item["recall"]["reason"], item["recall"]["acknowledged_at"]) == (
+            "withdrawing", "risk_rose", None,
+        )  # fmt: skip
+
+
+def speaking(language: str) -> dict[str, Any]:
+    return fakes.facts(languages={"required": [language], "preferred": []})
+
+
+async def test_a_crew_that_was_told_of_danger_is_not_asked_to_read_the_same_again(world: World) -> None:
+    team = fakes.a_team()
+    world.teams.items = [team]
+    call = await world.wish()
+    offer = await world.offered(team)
+    await world.act(team, offer["id"], "accept")
+    for seq, reason in ((2, "cancelled"), (3, "risk_rose")):
+        await put(world, call, fakes.withdrawn(seq, reason))
+    await world.act(team, offer["id"], "acknowledge_recall")
+    await put(world, call, fakes.withdrawn(4, "risk_rose"))
+    assert (await world.tablet(team))[0]["recall"]["acknowledged_at"] is not None
+
+
 async def test_an_accepted_team_waits_at_the_staging_point_until_it_may_go(world: World) -> None:
     team = fakes.a_team()
     world.teams.items = [team]
