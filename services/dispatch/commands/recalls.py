@@ -1,15 +1,27 @@
 """Taking work away from a team: the one place that says what becomes of the assignment and of the incident."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
+from services.dispatch.case import IncidentRow
 from services.dispatch.domain import assignment as assignments
 from services.dispatch.domain import deadlines
 from services.dispatch.domain import incident as incidents
+from services.dispatch.domain.incident import ReturnReason
 from services.dispatch.step import Step
 
 CANCELLED = "cancelled"
 UNSAID = "withdrawn"
 """The reason of a recall while only a heartbeat has named the call; the wish that follows brings the true one."""
+
+_DANGERS: Final = frozenset({
+    ReturnReason.RISK_ROSE, ReturnReason.TEAM_ESCALATED, ReturnReason.TEAM_SILENT, ReturnReason.SUPERVISOR_RECALLED,
+})  # fmt: skip
+_OF_ANOTHER_CREW: Final[Mapping[str, str]] = {
+    ReturnReason.TEAM_ESCALATED: "Stop. Another crew on this call asked for help. Keep away, and say when you are away.",
+    ReturnReason.TEAM_SILENT: "Stop. Another crew on this call is not heard from. Keep away, and say when you are away.",
+}
 
 
 def return_call(step: Step, reason: str) -> Step:
@@ -38,7 +50,7 @@ def requeue(step: Step, reason: str | None, *, counts: bool, most_offers: int) -
     incident = step.case.incident
     offers = incident.offers + counts
     if counts and offers >= most_offers:
-        none_left = incidents.ReturnReason.NO_TEAM_ACCEPTED.value
+        none_left = ReturnReason.NO_TEAM_ACCEPTED.value
         return step.incident(incidents.Action.RETURN, reason=none_left, return_reason=none_left, offers=offers)
     if "act_by" not in step.incident_changes:
         step.incident_changes |= waiting_deadline(step)
@@ -54,6 +66,17 @@ def waiting_deadline(step: Step, assign_by: datetime | None = None, priority: in
     return {"act_by": until if incident.stage else act_by, "stage": max(stage, incident.stage)}
 
 
+def is_echo(incident: IncidentRow, reason: str) -> bool:
+    """Say whether a withdrawal of a call only repeats that dispatch returned it already, which is no news to a crew.
+
+    Danger is: a crew that left before for a harmless reason has not heard of it. A heartbeat alone does not say which it is; its
+    wish will.
+    """
+    if reason == UNSAID:
+        return incident.return_reason is not None
+    return reason == incident.return_reason and reason not in _DANGERS
+
+
 def tell_worse_news(step: Step, reason: str) -> Step:
     """Tell a crew that is withdrawing for a harmless reason that there is danger: it has to read again.
 
@@ -65,5 +88,7 @@ def tell_worse_news(step: Step, reason: str) -> Step:
             deadline = deadlines.Deadline(deadlines.Watch.READ, step.case.now + step.durations.read)
             changes = {"act_by": deadline.act_by, "watch": deadline.watch.value, "stage": 0}
             changes |= step.recall_words(reason, deadline.act_by)
+            if reason in _OF_ANOTHER_CREW:
+                changes["recall_words"] = _OF_ANOTHER_CREW[reason]
             return step.assignment(row, assignments.Action.RECALL, reason=reason, **changes)
     return step

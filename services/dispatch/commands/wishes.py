@@ -128,8 +128,11 @@ def _withdraw(step: Step, reason: str) -> None:
 
 
 async def _tell_those_who_withdraw(unit: Unit, desk: Desk, incident: IncidentRow, reason: str) -> None:
-    """Tell every crew that left the call for a harmless reason why it was withdrawn, whether or not another team has it now."""
-    if reason == recalls.CANCELLED:
+    """Tell every crew that left the call for a harmless reason why it was withdrawn, whether or not another team has it now.
+
+    `incident` is as it was before the withdrawal.
+    """
+    if reason == recalls.CANCELLED or recalls.is_echo(incident, reason):
         return
     while True:
         case = await store.read_case(unit.conn, incident.id)
