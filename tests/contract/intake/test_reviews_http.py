@@ -89,6 +89,13 @@ async def test_a_clearance_settles_what_stood_then_and_nothing_new(intake: Intak
     assert doubt["version"] > cleared["version"]
 
 
+def _cleared_phrase(reason: dict[str, Any]) -> str | None:
+    quote = (reason["quote"] or "").lower() or None
+    if reason["rule"] == "second_opinion" and ":" in reason["source"]:
+        return f"{reason['source']} {quote}"  # it has judged all that was told there
+    return quote
+
+
 async def test_a_clearance_names_what_it_clears_word_for_word_and_a_new_phrase_stands(intake: Intake) -> None:
     call = await intake.report(safe_report())
     await intake.reviewer_reads_the_queue()
@@ -98,7 +105,7 @@ async def test_a_clearance_names_what_it_clears_word_for_word_and_a_new_phrase_s
     doubt = (await intake.post(f"{path}/updates", {"narrative": "RP adds: it is about the parking space."})).json()
     assert (doubt["status"], doubt["review_by"]) == ("in_review", first_deadline)  # more words give no more time
     named = {
-        (reason["rule"], reason["reason"], (reason["quote"] or "").lower() or None)
+        (reason["rule"], reason["reason"], _cleared_phrase(reason))
         for reason in doubt["decision"]["reasons"]
         if reason["effect"] == "review"
     }

@@ -4,7 +4,6 @@ Evidence is a union (policy, step 0): whatever any statement asserts counts, and
 Of a linked call only what speaks against sending civilians is taken over.
 """
 
-import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -65,6 +64,8 @@ class Case:
     codes: list[CodeEntry] = field(default_factory=list)
     """The call's own codes that the protocol knows."""
     code_names: list[str] = field(default_factory=list)
+    accounts: list[str] = field(default_factory=list)
+    """The words alone of the call's own narratives so far, where there are more statements than one."""
     relationships: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     people: int = 0
@@ -147,6 +148,8 @@ class _StatementReader:
             self._learn_matter(readings, entry)
             if narrative is not None and narrative.words:
                 self._check_matter()
+        if len(self.evidence.statements) > 1:
+            self.case.accounts.append(f" {fold(statement.narrative)} ")
         return self.told or (narrative is not None and narrative.words > 0)
 
     def _source(self, name: str) -> str:
@@ -309,8 +312,7 @@ class _StatementReader:
     def _was_told(self, text: str) -> bool:
         """Tell whether an earlier account of the call holds these very words: it was listened to as a whole."""
         words = f" {fold(text)} "
-        earlier = itertools.takewhile(lambda statement: statement is not self.statement, self.evidence.statements)
-        return any(words in f" {fold(statement.narrative)} " for statement in earlier if not statement.linked)
+        return any(words in account for account in self.case.accounts)
 
     def _add_as_it_sounds(self, open_: Iterable[Finding]) -> None:
         """Add what is told openly, each by how its sentence sounds, and the story around it.

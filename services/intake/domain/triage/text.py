@@ -167,7 +167,9 @@ def _any_words(text: str) -> list[Token]:
         if is_picture(character):
             if word:
                 tokens.append(Token("".join(word), start, end, gap))
-            tokens.append(Token(_PICTURES.get(character, character), at, at + 1, Break.SOFT))
+            named = _PICTURES.get(character, character)
+            if word or not tokens or tokens[-1].word != named:  # a hundred of the same say no more than one
+                tokens.append(Token(named, at, at + 1, Break.SOFT))
             word, gap = [], Break.SOFT
         elif folded.isalnum() and character not in _APOSTROPHES:
             start = start if word else at
