@@ -111,11 +111,15 @@ def read_default_plan(path: Path) -> DefaultPlanFile:
 
 
 def _text(path: Path) -> str:
-    if path.stat().st_size > LARGEST_FILE:
-        raise PlanFileInvalid(
-            [FileFault(path.name, 0, "", f"is over {LARGEST_FILE // 1024} KiB: no plan is that long")]
-        )
-    return path.read_text(encoding="utf-8")
+    try:
+        if path.stat().st_size <= LARGEST_FILE:
+            return path.read_text(encoding="utf-8")
+        words = f"is over {LARGEST_FILE // 1024} KiB: no plan is that long"
+    except UnicodeDecodeError as error:
+        words = f"is not UTF-8 text ({error.reason} at byte {error.start})"
+    except OSError as error:
+        words = f"cannot be read: {error.strerror}"
+    raise PlanFileInvalid([FileFault(path.name, 0, "", words)])
 
 
 def read_plan_text(text: str, name: str) -> Written:

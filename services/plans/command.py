@@ -1,7 +1,7 @@
 """`commonground plans`: check files, show what applying them would change, apply them, and write what is in force as files."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -112,17 +112,22 @@ async def _with_system(home: Path, written: list[Written], work: Work) -> None:
     endpoints = Endpoints.read(Home(home).endpoints)
     api = API(endpoints.urls)
     try:
-        for line in await each(RunningSystem(api, endpoints.tokens["supervisor"]), written, work):
+        async for line in each(RunningSystem(api, endpoints.tokens["supervisor"]), written, work):
             typer.echo(line)
     finally:
         await api.close()
 
 
-async def each(system: RunningSystem, written: Sequence[Written], work: Work) -> list[str]:
-    """Return what `work` says about each plan, once every name in all of them is known there. Raises PlansRefusedError."""
+async def each(system: RunningSystem, written: Sequence[Written], work: Work) -> AsyncIterator[str]:
+    """Yield what `work` says about each plan as it is done, once every name in all of them is known there.
+
+    Raises PlansRefusedError at the first plan that is refused; what was yielded before it stays done.
+    """
     if faults := await _unknown_names(system, written):
         raise PlansRefusedError("\n".join(map(str, faults)))
-    return [line for plan in written for line in await work(system, plan)]
+    for plan in written:
+        for line in await work(system, plan):
+            yield line
 
 
 async def _unknown_names(system: RunningSystem, written: Sequence[Written]) -> list[FileFault]:

@@ -58,6 +58,10 @@ def read(path: Path, model: type[Model]) -> Model:
         mark = error.problem_mark
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise FileFaultError(f"{where}: {error.problem}") from error
+    except RecursionError as error:
+        raise FileFaultError(f"{path}: an alias holds itself, or the file is nested too deeply") from error
+    except (yaml.YAMLError, ValueError) as error:  # a control character; a date that is none
+        raise FileFaultError(f"{path}: {error}") from error
     try:
         return model.model_validate(document)
     except ValidationError as error:

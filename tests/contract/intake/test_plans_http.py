@@ -320,14 +320,14 @@ class SystemOfTest:
 async def test_files_are_checked_shown_applied_and_exported(intake: Intake) -> None:
     system: Any = SystemOfTest(intake)
     written = read_all([PLANS])
-    assert await each(system, written, names_only) == []
-    shown = await each(system, written, show)
+    assert [line async for line in each(system, written, names_only)] == []
+    shown = [line async for line in each(system, written, show)]
     assert "  /review/relationships: [] -> ['landlord_tenant']" in shown
-    done = await each(system, written, adopt)
+    done = [line async for line in each(system, written, adopt)]
     assert [line.split(" is in force")[0] for line in done] == [
         "boyle-heights: version 1", "venice: version 1", "watts: version 1"
     ]  # fmt: skip
-    again = await each(system, written, adopt)
+    again = [line async for line in each(system, written, adopt)]
     assert all(line.endswith("says the same") for line in again)
     exported = await texts(system, ["watts"])
     assert read_plan_text(exported["watts"], "watts.yaml").approved_by == "Example council of Watts, 2026-11-15"
@@ -338,13 +338,32 @@ async def test_files_are_checked_shown_applied_and_exported(intake: Intake) -> N
     assert any(note.startswith("Bring in Example clergy line") for note in row.facts["briefing"]["notes"])
 
 
+async def test_what_is_in_force_already_is_told_before_the_plan_that_is_refused(intake: Intake) -> None:
+    first, second, *_ = read_all([PLANS])
+
+    async def adopt_the_first(system: Any, plan: Any) -> list[str]:
+        if plan is second:
+            raise PlansRefusedError("refused")
+        return await adopt(system, plan)
+
+    told: list[str] = []
+
+    async def tell() -> None:
+        async for line in each(SystemOfTest(intake), [first, second], adopt_the_first):  # type: ignore[arg-type]  # answers the same
+            told.append(line)  # noqa: PERF401 - until it raises
+
+    with pytest.raises(PlansRefusedError, match="refused"):
+        await tell()
+    assert told[0].startswith(f"{first.neighborhood}: version 1 is in force")
+
+
 async def test_names_that_the_system_does_not_know_are_told_with_their_lines(intake: Intake) -> None:
     text = (
         "neighborhood: atlantis\napproved_by: C\nplan:\n  preferred_providers:\n    - Nobody\n"
         "  exclude:\n    reasons: [wepon]\n  catchment: [lemuria]\n"
     )
     with pytest.raises(PlansRefusedError) as refused:
-        await each(SystemOfTest(intake), [read_plan_text(text, "a.yaml")], names_only)  # type: ignore[arg-type]  # answers the same
+        _ = [line async for line in each(SystemOfTest(intake), [read_plan_text(text, "a.yaml")], names_only)]  # type: ignore[arg-type]  # answers the same
     assert str(refused.value).splitlines() == [
         "a.yaml:1: /neighborhood: there is no such neighborhood here: atlantis",
         "a.yaml:8: /plan/catchment/0: there is no such neighborhood here: lemuria",

@@ -69,6 +69,14 @@ def test_a_file_that_is_no_plan_at_all_is_refused(tmp_path: Path) -> None:
         read_plan_file(large)
 
 
+def test_a_file_that_cannot_be_read_is_one_fault_among_those_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes(GOOD.replace("Council", "Peña").encode("latin-1"))
+    (tmp_path / "b.yaml").mkdir()
+    (tmp_path / "c.yaml").write_text("x: 1\n")
+    with pytest.raises(PlansRefusedError, match=r"(?s)a.yaml: /: is not UTF-8.*b.yaml: /: cannot be read.*c.yaml"):
+        read_all([tmp_path])
+
+
 def test_all_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD)
     (tmp_path / "b.yaml").write_text(GOOD)

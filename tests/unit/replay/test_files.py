@@ -190,3 +190,15 @@ def test_the_other_mappings_fit_their_files(name: str, parts: tuple[str, str], c
     assert len(chosen.calls) == calls
     assert chosen.span.total_seconds() < 24 * 3600
     assert all(len(call.report.get("narrative", "")) < 16_000 for call in chosen.calls)
+
+
+@pytest.mark.parametrize(
+    ("mapping", "said"),
+    [
+        ("name: a\x07b\n", "map.yaml"),
+        ("name: &a [*a]\n", "map.yaml: "),
+        ("name: t\nsays: 2026-13-45\n", "map.yaml: month must be"),
+    ],
+)
+def test_yaml_that_is_none_is_a_fault_of_its_file(tmp_path: Path, mapping: str, said: str) -> None:
+    assert fault(tmp_path, mapping=mapping).startswith(said)
