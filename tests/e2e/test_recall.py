@@ -32,7 +32,7 @@ async def test_worse_news_calls_a_crew_off_and_holds_its_team_until_it_is_away(
     assert (returned["status"], returned["return_reason"]) == ("returned", "risk_rose")
 
     shown = await corner.tablet.shows(call, "withdrawing")
-    assert set(shown["actions"]) == {"acknowledge_recall", "clear"}
+    assert set(shown["actions"]) == {"acknowledge_recall", "clear", "escalate"}
     assert shown["recall"]["reason"] == "risk_rose"
     assert shown["recall"]["words"]
     assert shown["recall"]["acknowledge_by"] is not None

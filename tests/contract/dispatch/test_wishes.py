@@ -156,7 +156,7 @@ async def test_a_recall_withdraws_a_team_that_has_accepted_and_frees_it_only_whe
     )
     assert ended["act_by"] is not None
     [item] = await world.tablet(team)
-    assert item["actions"] == ["acknowledge_recall", "clear"]
+    assert item["actions"] == ["acknowledge_recall", "clear", "escalate"]
     assert item["recall"]["reason"] == "risk_rose"
     assert item["may_depart"] is False
     assert offer["id"] in world.teams.holds

@@ -14,7 +14,7 @@ NEXT = {
     "depart": ("en_route", ["arrive", "check_in", "escalate"]),
     "arrive": ("on_scene", ["check_in", "clear", "escalate"]),
     "check_in": (None, None),
-    "escalate": ("withdrawing", ["acknowledge_recall", "clear"]),
+    "escalate": ("withdrawing", ["acknowledge_recall", "clear", "escalate"]),
     "acknowledge_recall": (None, None),
 }
 
@@ -62,7 +62,7 @@ class FakeDispatch:
             del self.items[name]
         else:
             words = {"reason": "risk_rose", "words": "A knife was seen.", "acknowledged_at": None}
-            item |= {"status": "withdrawing", "recall": words, "actions": ["acknowledge_recall", "clear"]}
+            item |= {"status": "withdrawing", "recall": words, "actions": ["acknowledge_recall", "clear", "escalate"]}
             item["version"] += 1
         self.changed()
 
