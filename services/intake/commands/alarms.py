@@ -1,11 +1,9 @@
 """Alerts of intake: what needs a person."""
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.intake.tables import alert
 from shared.alerts import Alarm, raise_alert, resolve
-from shared.clock import clock
 
 NOT_TAKEN = "return_not_acknowledged"
 NOT_READ = "notice_not_acknowledged"
@@ -26,24 +24,6 @@ async def alarm_again(conn: AsyncConnection, what: Alarm) -> None:
     """Raise an alert anew, even if it is open and somebody has seen it: nobody has acted."""
     await resolve(conn, alert, what.subject, what.kind)
     await raise_alert(conn, alert, what)
-
-
-async def alarm_of_more(conn: AsyncConnection, what: Alarm) -> bool:
-    """Raise an alert unless it is open and nobody has seen it; True when it is new.
-
-    Whoever has seen the one that is open does not know that there is more.
-    """
-    await conn.execute(
-        update(alert)
-        .where(
-            alert.c.subject == str(what.subject),
-            alert.c.kind == what.kind,
-            alert.c.resolved_at.is_(None),
-            alert.c.acknowledged_at.is_not(None),
-        )
-        .values(resolved_at=clock("intake"))
-    )
-    return await raise_alert(conn, alert, what)
 
 
 async def quiet(conn: AsyncConnection, subject: object, *kinds: str) -> bool:

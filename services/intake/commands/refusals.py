@@ -9,6 +9,7 @@ from services.intake.commands.alarms import STOP_REFUSED, WISH_REFUSED, alarm_ag
 from services.intake.commands.deadlines import give_back
 from services.intake.commands.desk import Desk
 from services.intake.domain.call import ReturnReason
+from services.intake.store.calls import lock_calls
 from services.intake.store.wishes import WishToSend, claim_refused
 from shared.alerts import Alarm, Severity
 from shared.db import Database
@@ -27,15 +28,15 @@ async def refused(db: Database, desk: Desk, wish: WishToSend, status: int | None
     if status is None or not HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return
     stops = not (wish.may_offer and wish.may_depart)
-    async with db.transaction() as unit:
+    async with db.transaction() as unit:  # told once, so what follows from it is done with it or not at all
+        await lock_calls(unit.conn, [wish.call_id])  # before its wish, as decisions do
         if not await claim_refused(unit.conn, wish.call_id, wish.seq):
             return
         await alarm_again(unit.conn, _alarm(wish, status, stops=stops))
         desk.tell_alerts(unit)
-    log.error("wish.refused", call=str(wish.call_id), seq=wish.seq, status=status, stops=stops)
-    if stops and status in _FOR_WHAT_IT_SAYS:
-        async with db.autocommit() as unit:
+        if stops and status in _FOR_WHAT_IT_SAYS:
             await give_back(unit, desk, wish.call_id, lambda _: ReturnReason.SYSTEM_FAULT, event="wish_refused")
+    log.error("wish.refused", call=str(wish.call_id), seq=wish.seq, status=status, stops=stops)
 
 
 def _alarm(wish: WishToSend, status: int, *, stops: bool) -> Alarm:

@@ -6,14 +6,14 @@ from typing import Final
 
 from sqlalchemy import select
 
-from services.intake.commands.alarms import UNREADABLE, alarm_of_more
+from services.intake.commands.alarms import UNREADABLE
 from services.intake.commands.deciding import enter
 from services.intake.commands.desk import Desk
 from services.intake.commands.statements import Said, take_in
 from services.intake.queries.calls import CallView, view_call
 from services.intake.store.cases import Found
-from services.intake.tables import call
-from shared.alerts import Alarm, Severity
+from services.intake.tables import alert, call
+from shared.alerts import Alarm, Severity, raise_again
 from shared.db import Unit
 from shared.errors import Invalid
 
@@ -56,6 +56,6 @@ async def refused(unit: Unit, desk: Desk, found: Found) -> bool:
         UNREADABLE, found.id, Severity.LIFE,
         "An update of this call could not be read: danger may have been reported in it. Phone the call center.",
     )  # fmt: skip
-    if await alarm_of_more(unit.conn, alarm):
+    if await raise_again(unit.conn, alert, alarm):
         desk.tell_alerts(unit)
     return True

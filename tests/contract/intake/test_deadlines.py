@@ -237,6 +237,26 @@ class TestRefusedWish:
         assert await intake.rows("SELECT 1 FROM intake.alert WHERE kind = 'stop_refused' AND severity = 1")
         assert ("stop_refused", call) not in await alerts(intake), "it is over with the withdrawal"
 
+    async def test_it_is_withdrawn_with_the_alert_or_neither_is_done_and_both_are_tried_again(
+        self, intake: Intake, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        call = await queued(intake)
+        await intake.reviewer_reads_the_queue()
+        intake.dispatch.refuses = lambda wish: 422 if wish.facts else None
+
+        async def broken(*_: Any, **__: Any) -> bool:
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(refusals, "give_back", broken)
+            await intake.post(f"/v1/calls/{call}/updates", self.DOUBT)
+            with pytest.raises(ZeroDivisionError):
+                await resent(intake, call)
+        assert await alerts(intake) == []
+        await resent(intake, call)
+        await eventually(lambda: intake.dispatch.wishes[-1].wanted == "withdrawn")
+        assert (await intake.call(call))["return_reason"] == "system_fault"
+
     @pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
     async def test_of_any_other_refusal_of_doubt_a_supervisor_hears_once_until_it_is_taken(
         self, intake: Intake, status: int
