@@ -60,6 +60,17 @@ def test_no_danger_of_our_cases_is_lost_where_lines_are_wrapped_or_dots_stand_be
 
 
 @pytest.mark.parametrize(
+    "danger",
+    [
+        "Neighbor charges up to RP over the scooter and the shared outlet.",
+        "El cliente dice que dejo una bomba en el taller por el cobro. Sin armas, no se tocaron, nadie herido, sin amenazas.",
+    ],
+)
+def test_stamps_make_no_danger_sound_calmer(danger: str) -> None:
+    assert decided(said(stamped(danger))).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize(
     ("text", "read_on"),
     [
         ("shooting at\ncars", "shooting at cars"),
@@ -69,6 +80,7 @@ def test_no_danger_of_our_cases_is_lost_where_lines_are_wrapped_or_dots_stand_be
         ("at\n14:22 cars", "at       cars"),
         ("he... has… it.", "he    has  it."),
         ("One. Two? [3]", "One. Two? [3]"),
+        ("[14:22] He left", "        He left"),
     ],
 )
 def test_what_may_be_no_end_of_a_sentence_is_blank_and_every_other_character_stays_in_its_place(

@@ -36,9 +36,9 @@ _MANY: Final = 3
 _FIRST_PICTURE: Final = 0x1F000
 _OLD_PICTURES: Final = frozenset(map(chr, range(0x2600, 0x27C0)))
 _STAMP: Final = r"[\[(<][^\[\]()<>\n]{0,40}\d[^\[\]()<>\n]{0,40}[\])>]|\d{1,2}:\d\d(?::\d\d)?\b"
-_MAY_RUN_ON: Final = re.compile(r"[\n\r\u2028\u2029\u2026]|\.\.")
+_MAY_RUN_ON: Final = re.compile(rf"[\n\r\u2028\u2029\u2026]|\.\.|\A[ \t]*(?:{_STAMP})")
 _RUN_ON: Final = re.compile(
-    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\.{{2,}}|\u2026"
+    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\A[ \t]*(?:{_STAMP})|\.{{2,}}|\u2026"
 )
 
 
