@@ -54,7 +54,7 @@ async def called_off(world: World, team: dict[str, Any]) -> dict[str, Any]:
     async def item() -> dict[str, Any] | None:
         return next((one for one in await world.tablet(team) if one["status"] == "withdrawing"), None)
 
-    found: dict[str, Any] = await world.until(item, within_s=20)
+    found: dict[str, Any] = await world.until(item)
     return found
 
 
@@ -74,7 +74,7 @@ async def test_a_team_turns_around_for_a_more_urgent_call_and_its_own_goes_to_so
     assert event["data"]["successor"]["team_name"] == "Other"
     assert event["data"]["words"].startswith("Near is taken off the call that it drives to: 2 min away, ")
     queue = {one["id"]: one for one in (await world.get("/v1/incidents?status=waiting")).json()["items"]}
-    await world.until(lambda: _is_kept_for(world, urgent, near), within_s=20)
+    await world.until(lambda: _is_kept_for(world, urgent, near))
     assert {urgent, left} <= queue.keys()
 
     await reports(world, near, offer, "acknowledge_recall", "clear")
@@ -103,7 +103,7 @@ async def test_the_call_center_sees_the_call_wait_again_with_the_reason(world: W
         events = world.intake.events.get(left, {}).values()
         return any(event["reason"] == "diverted" and event["to"] == "waiting" for event in events)
 
-    await world.until(told, within_s=20)
+    await world.until(told)
 
 
 async def test_a_call_loses_its_team_once_only(world: World) -> None:
@@ -131,7 +131,7 @@ async def test_nobody_is_taken_off_a_call_where_that_is_switched_off(fresh_datab
         near, offer, _ = await driving_team(world)
         world.teams.items = [near, other]
         urgent = await world.wish(facts=fakes.facts(location=HERE, decision=URGENT))
-        await world.until(lambda: _is_kept_for(world, urgent, other), within_s=20)
+        await world.until(lambda: _is_kept_for(world, urgent, other))
         assert [one["status"] for one in await world.tablet(near)] == ["en_route"]
         assert offer["id"] == (await world.tablet(near))[0]["id"]
 
@@ -205,4 +205,4 @@ async def test_a_crew_that_does_not_read_it_is_asked_after_as_after_any_recall(w
     async def alerted() -> bool:
         return "recall_unread" in {one["kind"] for one in (await world.get("/v1/alerts")).json()["items"]}
 
-    await world.until(alerted, within_s=20)
+    await world.until(alerted)

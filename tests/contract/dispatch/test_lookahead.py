@@ -24,7 +24,7 @@ async def kept(world: World, call: str) -> dict[str, Any]:
         items = (await world.get("/v1/incidents?status=waiting")).json()["items"]
         return next((item["hold"] for item in items if item["id"] == call), None)
 
-    found: dict[str, Any] = await world.until(hold, within_s=20)
+    found: dict[str, Any] = await world.until(hold)
     return found
 
 

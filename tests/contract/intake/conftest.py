@@ -67,7 +67,7 @@ def dangerous_report(**more: Any) -> dict[str, Any]:
     return safe_report(answers={**DENIED, "weapons": "yes"}, **more)
 
 
-async def eventually(holds: Callable[[], Any], *, within_s: float = 5.0) -> None:
+async def eventually(holds: Callable[[], Any], *, within_s: float = 30.0) -> None:
     """Wait until `holds()` is true; what the service does after its answer is done in tasks of its own."""
     deadline = asyncio.get_running_loop().time() + within_s
     while not holds():

@@ -258,7 +258,7 @@ async def test_who_waits_for_alerts_hears_of_a_new_one_at_once(teams_db: Databas
         await asyncio.sleep(0.1)
         await raised(teams_db, Alarm("danger", "c", Severity.LIFE, "t"))
         hub.wake(KEY)
-        answer = await asyncio.wait_for(waiting, 2)
+        answer = await asyncio.wait_for(waiting, 10)
     assert [item["kind"] for item in answer.json()["items"]] == ["danger"]
 
 

@@ -193,7 +193,7 @@ async def test_who_listens_hears_what_came_before_it_began_to_wait() -> None:
     hub = Hub("", "c")
     async with hub.listening("a", "b") as news:
         hub.wake("b")
-        await asyncio.wait_for(news.wait(), 1)
+        await asyncio.wait_for(news.wait(), 10)
     assert hub._waiting == {}
 
 
