@@ -1,7 +1,7 @@
 """What happens when a deadline has passed: no deadline ends at an alert, and every one ends with a holder."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -16,9 +16,8 @@ from services.intake.commands.wishes import withdrawal
 from services.intake.domain.call import CallStatus, ReturnReason, after_deadline
 from services.intake.peers import Dispatch, DispatchRefused, IncidentUnknown, PeerSilentError
 from services.intake.store import due, wishes
-from services.intake.store.calls import Filing, lock_calls
+from services.intake.store.calls import Call, Filing, lock_calls
 from services.intake.store.progress import Known, read_for_progress
-from services.intake.store.wishes import Late
 from services.intake.tables import clock_watch
 from shared.alerts import Alarm, Severity
 from shared.clock import stepped_back
@@ -29,7 +28,9 @@ log = structlog.get_logger(__name__)
 ASK_S: Final = 2.0
 _CLAIM: Final = timedelta(seconds=2.5)
 """A replica that has claimed a deadline asks and answers within this; after it another one does."""
-_AT_ONCE: Final = 48
+_ASKED_AT_ONCE: Final = 48
+_TOLD_AT_ONCE: Final = 4
+"""Each holds a connection throughout, and requests need some too."""
 _TRIES: Final = 3
 STOPPED_SHORT: Final = (
     "Dispatch has not confirmed that the team was called off: a team may be at the scene or on its way. "
@@ -78,19 +79,26 @@ async def answer_for_calls(db: Database, desk: Desk, dispatch: Dispatch) -> None
     """Ask dispatch once about every call whose own deadline has passed; give back those that it does not account for."""
     async with db.autocommit() as unit:
         ids = await due.claim_own_deadlines(unit.conn, desk.jurisdiction, desk.at_least(_CLAIM, wall_s=0.25))
-    gate = asyncio.Semaphore(_AT_ONCE)
-    results = await asyncio.gather(
-        *(_answer_for(db, desk, dispatch, call_id, gate) for call_id in ids), return_exceptions=True
-    )
+    await _each(ids, lambda call_id: _answer_for(db, desk, dispatch, call_id), at_once=_ASKED_AT_ONCE)
+
+
+async def _each(ids: Sequence[UUID], work: Callable[[UUID], Awaitable[None]], *, at_once: int) -> None:
+    """Do `work` for each call. Raises the first failure when all are done: the next pass has those that failed."""
+    gate = asyncio.Semaphore(at_once)
+
+    async def one(call_id: UUID) -> None:
+        async with gate:
+            await work(call_id)
+
+    results = await asyncio.gather(*map(one, ids), return_exceptions=True)
     for failed in (result for result in results if isinstance(result, BaseException)):
-        raise failed  # the others were answered for; this one is claimed again in a moment
+        raise failed
 
 
-async def _answer_for(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID, gate: asyncio.Semaphore) -> None:
-    async with gate:
-        await _ask(db, desk, dispatch, call_id)
-        async with db.autocommit() as unit:
-            await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
+async def _answer_for(db: Database, desk: Desk, dispatch: Dispatch, call_id: UUID) -> None:
+    await _ask(db, desk, dispatch, call_id)
+    async with db.autocommit() as unit:
+        await give_back(unit, desk, call_id, _still_passed, event="own_deadline_passed")
 
 
 def _still_passed(known: Known) -> ReturnReason | None:
@@ -171,27 +179,33 @@ async def close_alerts(db: Database, desk: Desk) -> None:
 
 async def warn_of_late_withdrawals(db: Database, desk: Desk) -> None:
     """Alert, and tell the CAD to send police, for every withdrawal that dispatch has not confirmed in time."""
-    async with db.transaction() as unit:
-        within = desk.at_least(desk.settings.withdrawal_within, wall_s=1)
-        late = await wishes.claim_late_withdrawals(unit.conn, desk.jurisdiction, within)
-        for withdrawn in late:
-            await _warn(unit, desk, withdrawn)
+    within = desk.at_least(desk.settings.withdrawal_within, wall_s=1)
+    async with db.autocommit() as unit:
+        late = await wishes.late_withdrawals(unit.conn, desk.jurisdiction, within)
+
+    async def tell(call_id: UUID) -> None:
+        async with db.transaction() as unit:
+            calls = await lock_calls(unit.conn, [call_id])  # before its wish, as decisions do
+            reason = await wishes.claim_late_withdrawal(unit.conn, call_id, within)
+            if reason is not None:
+                await _warn(unit, desk, calls[call_id], reason)
+
+    await _each(late, tell, at_once=_TOLD_AT_ONCE)
 
 
-async def _warn(unit: Unit, desk: Desk, late: Late) -> None:
-    known = await read_for_progress(unit.conn, desk.jurisdiction, late.call_id)
+async def _warn(unit: Unit, desk: Desk, call: Call, reason: str) -> None:
+    known = await read_for_progress(unit.conn, desk.jurisdiction, call.id)
     if known is None or known.call.incident_ended:
         return  # dispatch itself has ended the incident, so nobody is sent
     await alarm(
         unit.conn,
-        Alarm(LATE_WITHDRAWAL, late.call_id, Severity.LIFE,
+        Alarm(LATE_WITHDRAWAL, call.id, Severity.LIFE,
               "Dispatch has not confirmed a withdrawal: a team may be on its way, or there. Phone the team and dispatch.",
-              "The CAD has been told to send police." if late.reason != "cancelled" else None),
+              "The CAD has been told to send police." if reason != "cancelled" else None),
     )  # fmt: skip
     desk.tell_alerts(unit)
-    if late.reason == "cancelled":
+    if reason == "cancelled":
         return  # called off, not dangerous
-    call = (await lock_calls(unit.conn, [late.call_id]))[late.call_id]
     filing = Filing(known.now, "notice", notices=(notice_row(desk, known.now, "send_police", STOPPED_SHORT),))
     assert await filed(unit, desk, call, call, filing) is not None, "the call is locked"
 

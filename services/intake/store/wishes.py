@@ -1,6 +1,6 @@
 """The outbox of wishes: which are due, what they say now, and that dispatch has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -113,31 +113,27 @@ async def unconfirmed_withdrawals(conn: AsyncConnection, jurisdiction: str, olde
     return list((await conn.scalars(_UNCONFIRMED, {"jurisdiction": jurisdiction, "older_than": older_than})).all())
 
 
-class Late(NamedTuple):
-    """A withdrawal that is not confirmed in time."""
-
-    call_id: UUID
-    seq: int
-    reason: str
-
-
+_IS_LATE: Final = """
+    next_try_at IS NOT NULL AND wanted = 'withdrawn' AND confirmed_seq < seq
+    AND alerted_seq < seq AND (confirmed_seq > 0 OR tries > 0) AND written_at <= (SELECT intake.clock()) - :within
+"""
 _LATE: Final = text(
-    """
-    UPDATE intake.wish SET alerted_seq = seq
-    WHERE call_id IN (
-        SELECT call_id FROM intake.wish
-        WHERE jurisdiction = :jurisdiction AND next_try_at IS NOT NULL AND wanted = 'withdrawn' AND confirmed_seq < seq
-            AND alerted_seq < seq AND (confirmed_seq > 0 OR tries > 0) AND written_at <= (SELECT intake.clock()) - :within
-        ORDER BY written_at LIMIT 100 FOR UPDATE SKIP LOCKED
-    ) RETURNING call_id, seq, reason
-    """
+    f"SELECT call_id FROM intake.wish WHERE jurisdiction = :jurisdiction AND {_IS_LATE} ORDER BY written_at LIMIT 100"  # noqa: S608
 ).bindparams(bindparam("jurisdiction", type_=Text), bindparam("within", type_=Interval))
+_CLAIM_LATE: Final = text(
+    f"UPDATE intake.wish SET alerted_seq = seq WHERE call_id = :call_id AND {_IS_LATE} RETURNING reason"  # noqa: S608
+).bindparams(bindparam("call_id", type_=Uuid), bindparam("within", type_=Interval))
 
 
-async def claim_late_withdrawals(conn: AsyncConnection, jurisdiction: str, within: timedelta) -> Sequence[Late]:
-    """Return the withdrawals that dispatch should have confirmed `within` that time, each once."""
-    rows = await conn.execute(_LATE, {"jurisdiction": jurisdiction, "within": within})
-    return [Late(*row) for row in rows]
+async def late_withdrawals(conn: AsyncConnection, jurisdiction: str, within: timedelta) -> list[UUID]:
+    """Return the calls whose withdrawal dispatch should have confirmed `within` that time, and nobody has been told."""
+    return list((await conn.scalars(_LATE, {"jurisdiction": jurisdiction, "within": within})).all())
+
+
+async def claim_late_withdrawal(conn: AsyncConnection, call_id: UUID, within: timedelta) -> str | None:
+    """Return the reason of a call's withdrawal that is late, once; None when it is not, or somebody has been told."""
+    reason: str | None = await conn.scalar(_CLAIM_LATE, {"call_id": call_id, "within": within})
+    return reason
 
 
 _RESEND: Final = text(

@@ -1,15 +1,13 @@
 """Deadlines: every one that passes leaves the call with a holder. A test makes one pass by moving its row."""
 
 import asyncio
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
-from uuid import UUID
+from typing import Any
 
 import pytest
 
-from services.intake.commands import deadlines, delivery, heartbeat, refusals
-from services.intake.peers import DispatchRefused, WishesMissing
+from services.intake.commands import deadlines, heartbeat
+from services.intake.peers import WishesMissing
 from shared.auth import Role
 from shared.messages.incidents import HeartbeatAnswer
 from tests import pg
@@ -210,164 +208,6 @@ async def eventually_confirmed(intake: Intake) -> None:
             return
         await asyncio.sleep(0.005)
     raise AssertionError("a wish was never confirmed")
-
-
-async def resent(intake: Intake, call: str) -> None:
-    """Send the call's wish once more, as the sweep does."""
-    with suppress(DispatchRefused):
-        await delivery.deliver(intake.app.state.db, intake.app.state.desk, cast("Any", intake.dispatch), UUID(call))
-
-
-class TestRefusedWish:
-    DOUBT = {"answers": {"intoxication": "yes"}}
-
-    @pytest.mark.parametrize("status", [413, 422])
-    async def test_a_call_whose_new_doubt_dispatch_does_not_take_is_withdrawn(
-        self, intake: Intake, status: int
-    ) -> None:
-        call = await queued(intake)
-        await intake.reviewer_reads_the_queue()
-        await intake.progress(call, view(2, "committed", assignment=assigned("accepted")))
-        intake.dispatch.refuses = lambda wish: status if wish.facts else None
-        await intake.post(f"/v1/calls/{call}/updates", self.DOUBT)
-        await eventually(lambda: intake.dispatch.wishes[-1].wanted == "withdrawn")
-        after = await intake.call(call)
-        assert (after["status"], after["return_reason"]) == ("returned", "system_fault")
-        await eventually_confirmed(intake)
-        assert await intake.rows("SELECT 1 FROM intake.alert WHERE kind = 'stop_refused' AND severity = 1")
-        assert ("stop_refused", call) not in await alerts(intake), "it is over with the withdrawal"
-
-    async def test_it_is_withdrawn_with_the_alert_or_neither_is_done_and_both_are_tried_again(
-        self, intake: Intake, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        call = await queued(intake)
-        await intake.reviewer_reads_the_queue()
-        intake.dispatch.refuses = lambda wish: 422 if wish.facts else None
-
-        async def broken(*_: Any, **__: Any) -> bool:
-            raise ZeroDivisionError
-
-        with monkeypatch.context() as patch:
-            patch.setattr(refusals, "give_back", broken)
-            await intake.post(f"/v1/calls/{call}/updates", self.DOUBT)
-            with pytest.raises(ZeroDivisionError):
-                await resent(intake, call)
-        assert await alerts(intake) == []
-        await resent(intake, call)
-        await eventually(lambda: intake.dispatch.wishes[-1].wanted == "withdrawn")
-        assert (await intake.call(call))["return_reason"] == "system_fault"
-
-    @pytest.mark.parametrize("status", [400, 401, 403, 404, 429])
-    async def test_of_any_other_refusal_of_doubt_a_supervisor_hears_once_until_it_is_taken(
-        self, intake: Intake, status: int
-    ) -> None:
-        call = await queued(intake)
-        await intake.reviewer_reads_the_queue()
-        intake.dispatch.refuses = lambda _: status
-        tries = intake.dispatch.tries
-        await intake.post(f"/v1/calls/{call}/updates", self.DOUBT)
-        await eventually(lambda: intake.dispatch.tries > tries)
-        for _ in range(2):
-            await resent(intake, call)
-        [raised] = await intake.rows("SELECT kind, severity, subject FROM intake.alert")
-        assert tuple(raised) == ("stop_refused", 1, call)
-        assert (await intake.call(call))["status"] == "in_review"
-        await intake.post(f"/v1/calls/{call}/updates", {"narrative": "RP adds: it is about parking."})
-        await resent(intake, call)
-        assert len(await intake.rows("SELECT 1 FROM intake.alert")) == 2, "a new wish is told anew, seen or not"
-        assert (await alerts(intake)).count(("stop_refused", call)) == 1
-        intake.dispatch.refuses = lambda _: None
-        await resent(intake, call)
-        await eventually_confirmed(intake)
-        assert ("stop_refused", call) not in await alerts(intake)
-
-    async def test_a_refused_wish_that_stops_nobody_is_told_too_and_ends_with_the_next_that_is_taken(
-        self, intake: Intake
-    ) -> None:
-        call = await queued(intake)
-        intake.dispatch.refuses = lambda _: 422
-        await intake.post(f"/v1/calls/{call}/updates", {"narrative": "RP adds: it is about the parking space."})
-        await resent(intake, call)
-        assert ("wish_refused", call) in await alerts(intake)
-        assert (await intake.call(call))["status"] == "queued"
-        intake.dispatch.refuses = lambda _: None
-        await intake.post(f"/v1/calls/{call}/cancel", {"reason": "caller_called_back"})
-        await eventually_confirmed(intake)
-        assert ("wish_refused", call) not in await alerts(intake)
-
-    @pytest.mark.parametrize("status", [500, 503])
-    async def test_a_dispatch_that_fails_for_a_moment_is_no_alert(self, intake: Intake, status: int) -> None:
-        call = await queued(intake)
-        await intake.reviewer_reads_the_queue()
-        intake.dispatch.refuses = lambda _: status
-        await intake.post(f"/v1/calls/{call}/updates", self.DOUBT)
-        await resent(intake, call)
-        assert await alerts(intake) == []
-        assert (await intake.call(call))["status"] == "in_review"
-
-    async def test_of_a_wish_that_is_no_longer_the_newest_nobody_is_told(self, intake: Intake) -> None:
-        call = await queued(intake)
-        db, desk = intake.app.state.db, intake.app.state.desk
-        old = intake.dispatch.wishes[-1]._replace(may_offer=False, may_depart=False)
-        await refusals.refused(db, desk, old, 422)
-        assert await alerts(intake) == []
-        assert (await intake.call(call))["status"] == "queued"
-
-
-class TestLateWithdrawal:
-    async def test_the_cad_is_told_to_send_police(self, intake: Intake, database: pg.Clone) -> None:
-        call = await queued(intake)
-        await intake.progress(call, view(2, "committed", assignment=assigned("en_route")))
-        intake.dispatch.silent = True
-        await intake.post(f"/v1/calls/{call}/updates", {"answers": {"weapons": "yes"}})
-        await sweep(intake, deadlines.warn_of_late_withdrawals)
-        assert (await intake.call(call))["notices"] == []
-        await passed(database, "wish", "written_at")
-        for _ in range(2):
-            await sweep(intake, deadlines.warn_of_late_withdrawals)
-        [notice] = (await intake.call(call))["notices"]
-        assert notice["kind"] == "send_police"
-        assert ("withdrawal_unconfirmed", call) in await alerts(intake)
-        changes = (await intake.get("/v1/changes")).json()["items"]
-        assert [item["what"] for item in changes][-1] == "notice"
-        intake.dispatch.silent = False
-        intake.app.state.desk.send_soon(next(iter(intake.dispatch.views)))
-        await eventually_confirmed(intake)
-        assert ("withdrawal_unconfirmed", call) not in await alerts(intake)
-
-    async def test_a_crash_between_the_confirmation_and_the_end_of_its_alert_undoes_both(
-        self, intake: Intake, database: pg.Clone, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        call = await queued(intake)
-        await intake.progress(call, view(2, "committed", assignment=assigned("en_route")))
-        intake.dispatch.silent = True
-        await intake.post(f"/v1/calls/{call}/updates", {"answers": {"weapons": "yes"}})
-        await passed(database, "wish", "written_at")
-        await sweep(intake, deadlines.warn_of_late_withdrawals)
-
-        async def crash(*_: object) -> None:
-            raise ConnectionAbortedError
-
-        state, dispatch = intake.app.state, cast("Any", intake.dispatch)
-        with monkeypatch.context() as crashing:
-            crashing.setattr("shared.alerts.resolve", crash)
-            intake.dispatch.silent = False
-            with pytest.raises(ConnectionAbortedError):
-                await delivery.deliver(state.db, state.desk, dispatch, UUID(call))
-            unconfirmed = "SELECT 1 FROM intake.wish WHERE call_id = CAST(:call AS uuid) AND next_try_at IS NOT NULL"
-            assert await intake.rows(unconfirmed, call=call), "it is sent again, and its alert ends then"
-        await delivery.deliver(state.db, state.desk, dispatch, UUID(call))
-        assert ("withdrawal_unconfirmed", call) not in await alerts(intake)
-
-    async def test_an_incident_that_dispatch_itself_has_ended_needs_no_police(
-        self, intake: Intake, database: pg.Clone
-    ) -> None:
-        call = await queued(intake)
-        intake.dispatch.silent = True
-        await intake.progress(call, view(2, "ended", act_in_s=None, return_reason="all_teams_busy"))
-        await passed(database, "wish", "written_at")
-        await sweep(intake, deadlines.warn_of_late_withdrawals)
-        assert (await intake.call(call))["notices"] == []
 
 
 class TestAcknowledgement:
