@@ -115,7 +115,7 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 20.0) -> bool:
+def eventually(holds: Callable[[], bool], within_s: float = READY_WITHIN_S) -> bool:
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         if holds():

@@ -32,6 +32,7 @@ def minimal() -> dict[str, Any]:
             "least_known_words": 1,
             "least_known_share": 0.5,
             "unknown_words_forgiven": 1,
+            "most_unknown_share": 0.5,
             "words_per_explanation": 8,
             "words_per_explained_deed": 5,
             "shortest_to_explain": 3,

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from services.intake.domain.triage.model import Verdict
 from services.intake.domain.triage.reader import Reading, read
-from tests.unit.intake.evidence import PROTOCOL
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, decided, said
 
 
 def reading(text: str) -> Reading:
@@ -36,15 +37,40 @@ def test_much_that_nothing_explains_is_not_understood_whatever_else_is_told() ->
         ("They argue about parking. Asdf hjkl.", True),
         ("They argue about parking. Asdf. Hjkl. They argue about the rent.", True),
         (
-            "Asdf about parking. They argue. The neighbor wants them to talk. They live next door. Hjkl about rent.",
+            "Asdf argues about parking. The neighbor wants them to talk. They live next door. Hjkl complains about rent.",
             False,
         ),
+        ("The neighbor wants them to talk about parking. Asdf about rent. They live next door.", True),
+        ("They argue about parking. Asdf.", True),
         ("Mrs. Asdf argues about parking with the neighbor.", False),
         ("", False),
     ],
 )
 def test_what_is_known_elsewhere_makes_no_words_understood(text: str, garbled: bool) -> None:
     assert reading(text).garbled is garbled
+
+
+OTHER_LANGUAGES = [
+    "Er hat ein Messer.", "Mein Nachbar hat ein Gewehr im Haus.", "Il va la tuer.", "Il est par terre, il ne respire plus.",
+    "Ele vai me matar.", "Lui ha un coltello.", "May baril ang lalaki.", "Gusto niyang magpakamatay.", "Nó có súng.",
+    "Em tôi muốn tự tử.", "Ta you qiang.", "Wo hen pa.", "Kal isseoyo.", "On menya ubyot.", "Na zenk uni.", "Chaghoo dare.",
+    "Huwa yadribni.", "Uske paas bandook hai.", "Silahı var.", "Beni öldürecek.", "On ma broń.", "Li gen yon kouto.",
+    "Hij heeft een wapen in huis.", "Ana bunduki.", "Wuxuu haystaa mindi.", "Han har en kniv.", "Are un cuțit.",
+    "Tasukete.", "Echei oplo.", "Nws muaj riam.", "K'o jun uch'ich' ruk'in.", "Má zbraň.", "Vin maye nizh.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("told", OTHER_LANGUAGES)
+def test_a_sentence_of_another_language_is_for_a_person_whatever_is_told_around_it(told: str) -> None:
+    for narrative in (told, f"{QUARREL} {told}", f"{told} {QUARREL}"):
+        assert decided(said(narrative)).verdict is not Verdict.SAFE, narrative
+
+
+@pytest.mark.parametrize(
+    "told", ["He has thegun.", "He pulled aknife on her.", "Hes bleedingout.", "RP thinks hehasaweapon."]
+)
+def test_so_is_one_whose_words_are_glued_together(told: str) -> None:
+    assert decided(said(f"{QUARREL} {told}")).verdict is not Verdict.SAFE
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ _KNOWN_ALONE: Final = -1
 _MOST_REMEMBERED: Final = 50_000
 _SHORTEST_UNKNOWN: Final = 3
 """Shorter ones are initials and slips."""
+_SHORTEST_BEGINNING: Final = 4
+"""Shorter ones are the beginnings of words of any language."""
 
 
 class PhraseInvalid(ValueError):
@@ -175,12 +177,20 @@ class Lexicon:
         self._misspelled = Misspelled(self._literals)
 
     def knows(self, word: str) -> bool:
-        """True when some phrase names `word`, or it is an everyday word."""
+        """True when some phrase names `word` as it is spelled, or it is an everyday word.
+
+        A beginning that many words share names none: "mess*" does not know "messer", nor any other language's word.
+        """
         if (known := self._known.get(word)) is None:
             if len(self._known) >= _MOST_REMEMBERED:
                 self._known.clear()
-            known = self._known[word] = word in self._everyday or bool(self._named(word))
+            known = word in self._everyday or word in self._literals or self._begins_as_listed(word)
+            self._known[word] = known
         return known
+
+    def _begins_as_listed(self, word: str) -> bool:
+        longest = min(len(word), self._longest_prefix)
+        return any(word[:length] in self._prefixes for length in range(_SHORTEST_BEGINNING, longest + 1))
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
         named = self._named(word)

@@ -171,6 +171,8 @@ class Limits:
     least_known_words: int
     least_known_share: float
     unknown_words_forgiven: int
+    most_unknown_share: float
+    """Of the words of one sentence; 1 where a protocol states none: it is judged with its neighbors only."""
     words_per_explanation: int
     words_per_explained_deed: int
     shortest_to_explain: int

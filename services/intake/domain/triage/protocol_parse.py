@@ -339,7 +339,8 @@ def _codes(key: Key) -> dict[str, CodeEntry]:
 
 
 def _limits(key: Key) -> Limits:
-    fields = key.fields(*Limits.__dataclass_fields__)
+    later = "most_unknown_share"  # the first versions do not state it
+    fields = key.fields(*(Limits.__dataclass_fields__.keys() - {later}), optional=(later,))
     return Limits(
         people_in_quarrel=int(fields["people_in_quarrel"].number(1, 1000)),
         people_at_gathering=int(fields["people_at_gathering"].number(1, 10_000)),
@@ -347,6 +348,7 @@ def _limits(key: Key) -> Limits:
         least_known_words=int(fields["least_known_words"].number(1, 100)),
         least_known_share=fields["least_known_share"].number(0, 1),
         unknown_words_forgiven=int(fields["unknown_words_forgiven"].number(0, 100)),
+        most_unknown_share=fields[later].number(0, 1) if later in fields else 1,
         words_per_explanation=int(fields["words_per_explanation"].number(1, 1000)),
         words_per_explained_deed=int(fields["words_per_explained_deed"].number(1, 1000)),
         shortest_to_explain=int(fields["shortest_to_explain"].number(1, 1000)),

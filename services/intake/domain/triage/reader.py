@@ -242,7 +242,7 @@ class _Reader:
             yield People(count, self.quote(*span), guests)
 
     def _is_garbled(self, known: AbstractSet[str]) -> bool:
-        """True when too few words are known in some run of whole sentences, beyond the unknown ones that are forgiven.
+        """True when too few words of a sentence are known, or of some run of them beyond the unknown ones that are forgiven.
 
         The worst run is judged and not the text as a whole: nothing said around it makes it understood.
         """
@@ -255,7 +255,7 @@ class _Reader:
                 return True  # nobody says what it means
             unknown = sum(1 for word in words if word not in known)
             excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
-            if excess > limits.unknown_words_forgiven * _PER_WORD:
+            if excess > limits.unknown_words_forgiven * _PER_WORD or unknown > limits.most_unknown_share * len(words):
                 return True
         return False
 
