@@ -174,6 +174,13 @@ def _limits(protocol: Protocol) -> Iterable[str]:
         f"{limits.unexplained_words_forgiven} words. What other sentences tell explains none of these. A thing or a "
         "deed that no list names is a review by its own rule."
     )
+    yield (
+        "A text is read twice, with its line breaks as ends of sentences and without, and what either reading finds counts. "
+        "Where all lines of a paragraph look wrapped at one width, a break is none for both behind a word that ends no "
+        f"remark ({', '.join(sorted(protocol.line_ends.never_last)) or 'there are none'}) or that denies what comes "
+        f"({', '.join(sorted(protocol.line_ends.denying)) or 'there are none'}: where it begins a sentence or goes on a list of denials). "
+        "[Why](decisions/0010-however-it-is-written.md)."
+    )
     if protocol.second_opinion is not None:
         stated = protocol.document[SECOND_OPINION]
         yield (

@@ -9,7 +9,6 @@ import pytest
 
 from services.intake.domain.triage.decide import clearance_of
 from services.intake.domain.triage.model import Statement, Verdict
-from services.intake.domain.triage.text import run_on
 from tests.unit.intake.evidence import QUARREL, decided, said, without
 from tests.unit.intake.test_triage_cases import cases
 
@@ -68,26 +67,6 @@ def test_no_danger_of_our_cases_is_lost_where_lines_are_wrapped_or_dots_stand_be
 )
 def test_stamps_make_no_danger_sound_calmer(danger: str) -> None:
     assert decided(said(stamped(danger))).verdict is not Verdict.SAFE
-
-
-@pytest.mark.parametrize(
-    ("text", "read_on"),
-    [
-        ("shooting at\ncars", "shooting at cars"),
-        ("shooting at\r\ncars", "shooting at  cars"),
-        ("they argue\n\nhe left", "they argue\n\nhe left"),
-        ("at\n[14:22:01 OPR 7] cars", f"at{' ' * 18}cars"),
-        ("at\n14:22 cars", "at       cars"),
-        ("he... has… it.", "he    has  it."),
-        ("One. Two? [3]", "One. Two? [3]"),
-        ("[14:22] He left", "        He left"),
-    ],
-)
-def test_what_may_be_no_end_of_a_sentence_is_blank_and_every_other_character_stays_in_its_place(
-    text: str, read_on: str
-) -> None:
-    assert run_on(text) == read_on
-    assert len(read_on) == len(text)
 
 
 def test_a_denial_that_a_line_break_makes_denies_nothing() -> None:

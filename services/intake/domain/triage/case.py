@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from services.intake.domain.triage.lines import run_on, unwrapped
 from services.intake.domain.triage.model import (
     CORE_FOUR,
     FACT_KEYS,
@@ -35,7 +36,7 @@ from services.intake.domain.triage.protocol import (
     normal_code,
 )
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
-from services.intake.domain.triage.text import fold, foreign_share, run_on
+from services.intake.domain.triage.text import fold, foreign_share
 
 _FEWEST_HEARD: Final = 4
 """An update of fewer words ("Still arguing, calmly.") sounds like nothing in particular: only the rules read it."""
@@ -193,9 +194,10 @@ class _StatementReader:
             "extra_text": statement.extra_text,
             "answers": " ; ".join(free_words).replace("_", " "),
         }
-        for name, text in texts.items():
-            if text.strip():
+        for name, written in texts.items():
+            if written.strip():
                 is_call_type = name == "call_type_text"
+                text = unwrapped(written, self.protocol.line_ends)
                 reading = read(text, self.protocol, is_call_type=is_call_type)
                 if (wrapped := run_on(text)) != text:
                     again = read(wrapped, self.protocol, is_call_type=is_call_type)

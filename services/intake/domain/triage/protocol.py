@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from services.intake.domain.triage.lexicon import Lexicon
+from services.intake.domain.triage.lines import LineEnds
 from services.intake.domain.triage.model import Effect, Fact, RecommendedResponse
 from services.intake.domain.triage.opinion import Opinion
 from services.intake.domain.triage.text import Token
@@ -297,6 +298,7 @@ class Protocol:
     """"He", "if", "with": words of a rule that begin with one are none of what a head before them denies."""
     slight: frozenset[str]
     """Words that need no cover where they begin or end a rule's: "thrown at" is denied by "nothing thrown"."""
+    line_ends: LineEnds
     lexicon: Lexicon
     owners: tuple[Owner, ...]
     """By the numbers that the lexicon answers with."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from services.intake.domain.triage.everyday import WordListInvalid, everyday_words
 from services.intake.domain.triage.lexicon import Lexicon, PhraseInvalid
+from services.intake.domain.triage.lines import LineEnds
 from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, RecommendedResponse
 from services.intake.domain.triage.protocol import (
     IN_ONE_BREATH,
@@ -53,7 +54,7 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         "version", "effective_from", "approved_by", "languages", "limits", "codes", "classes", "rules", "system_rules",
         "answers", "signals", "combinations", "denials", "figures", "ordinary", "must_explain", "people",
         "caller_age", "group_places", "vocabulary", "questions",
-        optional=("everyday", "elsewhere", "behind_commas", "ambiguous", SECOND_OPINION),
+        optional=("everyday", "elsewhere", "behind_commas", "ambiguous", "line_ends", SECOND_OPINION),
     )  # fmt: skip
     phrases = _Phrases(top["classes"], _everyday(top["everyday"]) if "everyday" in top else frozenset())
     rules = _rules(top, phrases)
@@ -85,12 +86,18 @@ def parse_protocol(document: Mapping[str, Any]) -> Protocol:
         callers=_words(top["denials"], "callers"),
         undeniable=_words(top["denials"], "undeniable"),
         slight=_words(top["denials"], "slight"),
+        line_ends=_line_ends(top["line_ends"]) if "line_ends" in top else LineEnds(),
         lexicon=phrases.lexicon,
         owners=tuple(phrases.owners),
         document=document,
     )
     _check_questions(protocol, top["questions"])
     return protocol
+
+
+def _line_ends(key: Key) -> LineEnds:
+    key.fields(*LineEnds._fields)
+    return LineEnds(*(_words(key, name) for name in LineEnds._fields))
 
 
 def _moment(key: Key) -> datetime:

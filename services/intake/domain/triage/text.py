@@ -35,11 +35,6 @@ _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
 _FIRST_PICTURE: Final = 0x1F000
 _OLD_PICTURES: Final = frozenset(map(chr, range(0x2600, 0x27C0)))
-_STAMP: Final = r"[\[(<][^\[\]()<>\n]{0,40}\d[^\[\]()<>\n]{0,40}[\])>]|\d{1,2}:\d\d(?::\d\d)?\b"
-_MAY_RUN_ON: Final = re.compile(rf"[\n\r\u2028\u2029\u2026]|\.\.|\A[ \t]*(?:{_STAMP})")
-_RUN_ON: Final = re.compile(
-    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\A[ \t]*(?:{_STAMP})|\.{{2,}}|\u2026"
-)
 
 
 class Break(IntEnum):
@@ -98,16 +93,6 @@ def is_picture(character: str) -> bool:
         and character not in _HARMLESS_PICTURES
         and not any(first <= ord(character) <= last for first, last in _ENCLOSED)
     )
-
-
-def run_on(text: str) -> str:
-    """Return `text`, character for character, without what may be no end of a sentence: a line break alone, dots in a row, a line's stamp.
-
-    Software that wraps lines puts a break anywhere, and whoever types in haste puts dots between words.
-    """
-    if _MAY_RUN_ON.search(text) is None:
-        return text
-    return _RUN_ON.sub(lambda found: " " * len(found.group()), text)
 
 
 def tokenize(text: str) -> tuple[Token, ...]:

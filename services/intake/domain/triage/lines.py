@@ -1,0 +1,120 @@
+"""What the line breaks of a text mean: which ones software put in, and which others may be no ends of sentences either.
+
+Both readings of a text keep its length, so that places in them are places in it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+_STAMP: Final = r"[\[(<][^\[\]()<>\n]{0,40}\d[^\[\]()<>\n]{0,40}[\])>]|\d{1,2}:\d\d(?::\d\d)?\b"
+_MAY_RUN_ON: Final = re.compile(rf"[\n\r\u2028\u2029\u2026]|\.\.|\A[ \t]*(?:{_STAMP})")
+_RUN_ON: Final = re.compile(
+    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\A[ \t]*(?:{_STAMP})|\.{{2,}}|\u2026"
+)
+_NARROWEST: Final = 40
+"""No software wraps at fewer letters; remarks of their own are often as short."""
+_FIRST_WORD: Final = re.compile(r"\S+")
+_WORD: Final = re.compile(r"[^\W\d_]+")
+_STOPS: Final = ".!?;:"
+_BEFORE_A_SENTENCE: Final = frozenset(".!;")
+"""Behind a question or a colon "no" is an answer."""
+
+
+class LineEnds(NamedTuple):
+    """Words that show that a wrapped line goes on."""
+
+    never_last: frozenset[str] = frozenset()
+    """No remark ends with one."""
+    denying: frozenset[str] = frozenset()
+    """Each denies what comes behind it, where it begins a sentence or goes on a list of denials; elsewhere it may be an answer."""
+
+
+class _Line(NamedTuple):
+    start: int
+    first: int
+    """Where its first word begins."""
+    end: int
+    """Behind its last word."""
+
+
+def run_on(text: str) -> str:
+    """Return `text` without what may be no end of a sentence: a line break alone, dots in a row, a line's stamp.
+
+    Software that wraps lines puts a break anywhere, and whoever types in haste puts dots between words.
+    """
+    if _MAY_RUN_ON.search(text) is None:
+        return text
+    return _RUN_ON.sub(lambda found: " " * len(found.group()), text)
+
+
+def unwrapped(text: str, ends: LineEnds) -> str:
+    """Return `text` without the breaks that are certainly no ends of sentences.
+
+    All lines of the paragraph must look wrapped at one width, and the line must end in the middle of something by its last word: remarks on
+    lines of their own can look the one way by chance ("no weapons", "knife in hand"), or the other, not both.
+    """
+    if "\n" not in text:
+        return text
+    read, at = [], 0
+    for paragraph in _paragraphs(text):
+        if _is_wrapped(text, paragraph):
+            for line, following in pairwise(paragraph):
+                if _goes_on(text, paragraph, line, following, ends):
+                    read += [text[at : line.end], " " * (following.first - line.end)]
+                    at = following.first
+    return "".join([*read, text[at:]])
+
+
+def _paragraphs(text: str) -> Iterator[Sequence[_Line]]:
+    lines: list[_Line] = []
+    start = 0
+    for line in text.split("\n"):
+        if words := line.strip():
+            first = start + line.index(words[0])
+            lines.append(_Line(start, first, first + len(words)))
+        elif lines:
+            yield lines
+            lines = []
+        start += len(line) + 1
+    if lines:
+        yield lines
+
+
+def _is_wrapped(text: str, paragraph: Sequence[_Line]) -> bool:
+    """Tell whether the first word of each line but the first had no room on the line before it, at one width for all."""
+    width = max(line.end - line.start for line in paragraph)
+    return width >= _NARROWEST and all(
+        line.end - line.start + 1 + _length_of_word_at(text, following.first) > width
+        for line, following in pairwise(paragraph)
+    )
+
+
+def _length_of_word_at(text: str, at: int) -> int:
+    found = _FIRST_WORD.match(text, at)
+    return found.end() - at if found else 0
+
+
+def _goes_on(text: str, paragraph: Sequence[_Line], line: _Line, following: _Line, ends: LineEnds) -> bool:
+    told, begins = text[line.first : line.end], text[following.first]
+    begins_anew = begins.isupper() and any(c.islower() for c in told)
+    if begins_anew or not (told[-1].isalpha() and begins.isalpha()):
+        return False
+    stop = max(map(told.rfind, _STOPS))
+    *before, clause = (_WORD.findall(part.lower()) for part in told[stop + 1 :].split(","))
+    *joining, last = clause
+    if last in ends.never_last:
+        return True
+    if last not in ends.denying:
+        return False
+    if joining:
+        return joining.pop() in ends.never_last and _denies(joining, ends)
+    if before:
+        return _denies(before[-1], ends)
+    return stop >= 0 and told[stop] in _BEFORE_A_SENTENCE and len(paragraph) > 2  # two lines may look wrapped by chance
+
+
+def _denies(words: Sequence[str], ends: LineEnds) -> bool:
+    """Tell whether something is denied there, and not answered: "no weapons", but not "weapons no"."""
+    return not ends.denying.isdisjoint(words[:-1])
