@@ -19,13 +19,13 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from services.intake.domain.plan import PlanRules
-from services.intake.domain.triage.case import WORSE_WHEN_NO
 from services.intake.domain.triage.decide import decide
 from services.intake.domain.triage.learned import OPINIONS
 from services.intake.domain.triage.meanings import Meanings, meanings
 from services.intake.domain.triage.model import FACT_KEYS, Verdict
 from services.intake.domain.triage.opinion import COARSE, buckets, loudest, spoken
 from services.intake.domain.triage.reader import read
+from services.intake.domain.triage.unite import WORSE_WHEN_NO
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, QUARREL_ES, evidence, said
 from tests.unit.intake.test_triage_hazards import HAZARDS

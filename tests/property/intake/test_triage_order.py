@@ -24,7 +24,6 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.plan import PlanRules
-from services.intake.domain.triage.case import WORSE_WHEN_NO, unite
 from services.intake.domain.triage.decide import decide
 from services.intake.domain.triage.model import (
     CORE_FOUR,
@@ -39,6 +38,7 @@ from services.intake.domain.triage.model import (
 from services.intake.domain.triage.protocol import AMBIGUOUS, SECOND_OPINION, UNEXPLAINED
 from services.intake.domain.triage.reader import read
 from services.intake.domain.triage.text import fold
+from services.intake.domain.triage.unite import WORSE_WHEN_NO, unite
 from tests.property.intake.test_triage_properties import DANGERS, DENIALS, HARMLESS, TO_WEIGH, calls
 from tests.shared_data import shared_data
 from tests.unit.intake.evidence import ALL_DENIED, HOME, PROTOCOL, evidence, said

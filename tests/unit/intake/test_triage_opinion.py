@@ -9,7 +9,6 @@ import pytest
 
 from services.intake.domain.plan import PlanRules
 from services.intake.domain.triage import opinion as module
-from services.intake.domain.triage.case import unite
 from services.intake.domain.triage.decide import clearance_of, decide
 from services.intake.domain.triage.learned import OpinionInvalid
 from services.intake.domain.triage.model import Disposition, Effect, Evidence, Statement, Verdict
@@ -27,6 +26,7 @@ from services.intake.domain.triage.protocol import SECOND_OPINION, ProtocolInval
 from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
 from services.intake.domain.triage.text import tokenize
+from services.intake.domain.triage.unite import unite
 from tests.opinion.train import in_whole_numbers
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, RECITAL, decided, evidence, in_short, rules, said
 from tests.unit.intake.test_triage_cases import cases

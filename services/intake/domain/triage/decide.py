@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from services.intake.domain.plan import PlanRules
-from services.intake.domain.triage.case import Case, plain, unite
+from services.intake.domain.triage.case import Case, plain
 from services.intake.domain.triage.fit import fitting_discipline, priority, response
 from services.intake.domain.triage.model import (
     CORE_FOUR,
@@ -28,6 +28,7 @@ from services.intake.domain.triage.model import (
 )
 from services.intake.domain.triage.protocol import AMBIGUOUS, SECOND_OPINION, Protocol
 from services.intake.domain.triage.text import fold
+from services.intake.domain.triage.unite import unite
 
 _ORDER: Final = (Effect.UNSAFE, Effect.RETURN, Effect.REVIEW, Effect.SAFE, Effect.NOTE)
 _MOST_REASONS: Final = 100

@@ -13,7 +13,8 @@ from enum import Enum, auto
 from itertools import accumulate, pairwise
 from typing import Final, NamedTuple
 
-from services.intake.domain.triage.denials import Denials, Found, Span
+from services.intake.domain.triage.denials import Denials
+from services.intake.domain.triage.found import Found, Span
 from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.protocol import UNEXPLAINED, Protocol, Role, Rule
 from services.intake.domain.triage.text import QUOTES, Break, Token, is_picture, tokenize
