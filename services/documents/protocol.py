@@ -176,7 +176,7 @@ def _limits(protocol: Protocol) -> Iterable[str]:
     )
     yield (
         "A text is read twice, with its line breaks as ends of sentences and without, and what either reading finds counts. "
-        "Where all lines of a paragraph look wrapped at one width, a break is none for both behind a word that ends no "
+        "Where all lines of a paragraph of the narrative look wrapped at one width, a break is none for both behind a word that ends no "
         f"remark ({', '.join(sorted(protocol.line_ends.never_last)) or 'there are none'}) or that denies what comes "
         f"({', '.join(sorted(protocol.line_ends.denying)) or 'there are none'}: where it begins a sentence or goes on a list of denials). "
         "[Why](decisions/0010-however-it-is-written.md)."
