@@ -21,6 +21,8 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 VARIABLE = re.compile(r"\b(?:COMMONGROUND|INTAKE|DISPATCH|TEAMS)_[A-Z][A-Z0-9_]*[A-Z0-9]\b")
 ARROW = re.compile(r"^\s+(\S+) --> (\S+?)(?:: (.+))?$", re.MULTILINE)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NAMED_TEST = re.compile(r"`(?:([\w/]+\.py))?::([\w:]+)`")
+NAMED_SOURCE = re.compile(r"`([\w/]+\.py)`")
 
 
 def prose(page: Path) -> str:
@@ -39,6 +41,24 @@ def links() -> Iterator[tuple[Path, str]]:
         for target in LINK.findall(prose(page)):
             if not target.startswith(("http://", "https://", "mailto:")):
                 yield page, target
+
+
+def test_every_promise_names_code_and_tests_that_exist() -> None:
+    page = (ROOT / "docs/promises.md").read_text()
+    file = ""
+    for named, test in NAMED_TEST.findall(page):
+        file = named or file
+        source = ROOT / "tests" / file
+        assert source.exists(), file
+        for name in test.split("::"):
+            assert re.search(rf"(?:def|class) {name}\b", source.read_text()), f"{file}::{test}"
+    sources = {
+        str(path.relative_to(ROOT))
+        for top in ("services", "shared", "migrations", "tests")
+        for path in (ROOT / top).rglob("*.py")
+    }
+    for name in NAMED_SOURCE.findall(page):
+        assert any(source == name or source.endswith(f"/{name}") for source in sources), name
 
 
 @pytest.mark.parametrize("name", pages.PAGES)
