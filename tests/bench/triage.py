@@ -4,6 +4,7 @@ Prints CPU times of one core, and each as a multiple of the floor: splitting the
 """
 
 import statistics
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -29,6 +30,8 @@ _CRAFTED: Final = (
     "zqx ",
     "k n i f e ",
     "weapons. ",
+    "no\n",
+    "no weapons seen by anybody in the house, no\n",
 )
 _ENDING: Final = " weapons, threats: no to all."
 """What makes a list of whatever came before it, were a list to cross the end of a sentence."""
@@ -45,6 +48,7 @@ def main() -> None:
         f"of {len(news)} calls in a new process, each read once: p50 {statistics.median(news):.1f} ms, p99 {news[-_NEWS // 100]:.1f} ms"
     )
     _row("a call of 2,000 characters", usual)
+    _row("the same in lines of 60", ["\n".join(textwrap.wrap(text, 60)) for text in usual])
     _row("64 KiB of narratives", [(told * 3)[:_LARGEST]] * 5)
     for phrase in _CRAFTED:
         half, whole = ((phrase * _LARGEST)[: size - len(_ENDING)] + _ENDING for size in (_LARGEST // 2, _LARGEST))
