@@ -17,7 +17,7 @@ from fastapi_offline import FastAPIOffline
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from shared import docs_pages, problems
+from shared import bodies, docs_pages, problems
 from shared.errors import Invalid
 from shared.wake import RECHECK_S, Hub
 
@@ -26,9 +26,6 @@ BODY_LIMIT: Final = 64 * 1024
 SERVICE_BODY_LIMIT: Final = 1024 * 1024
 """Between services: a wish carries every word that a call was ever told, which came in many bodies of 64 KiB."""
 LONGEST_WAIT_S: Final = 55
-_SUSPECT: Final = re.compile(rb"\\u0000|\x00|\\u[dD][89a-fA-F]|\xed[\xa0-\xbf]|NaN|Infinity")
-"""What may be NUL, half a surrogate pair (Python reads such bytes without complaint) or no finite number."""
-_DEEPEST: Final = 32
 _TAG: Final = re.compile(r'"[^"]*"')
 _DATE_AND_TIME: Final = re.compile(
     r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}"
@@ -183,7 +180,7 @@ async def long_poll(
 
 
 class BodyLimit:
-    """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses text that no database can keep (422).
+    """ASGI middleware: reads a body of at most 64 KiB (else 413) and refuses what cannot be kept as it was said (422).
 
     `from_services` matches the "METHOD /path" of messages between services, which may be larger; `never_refused` that of requests
     whose body is passed on whatever it is, and as no body at all when it is over the limit.
@@ -228,14 +225,10 @@ def _refusal(body: bytes | None, limit: int) -> Response | None:
         return problems.problem(
             "body-too-large", 413, "Body too large", f"The body is over {limit} bytes.", limit_bytes=limit
         )
-    if (_SUSPECT.search(body) or _brackets(body) > _DEEPEST) and (where := _unkeepable(body)) is not None:
-        detail = (
-            "Text with NUL or half a surrogate pair, numbers that are not finite, and very deep nesting are refused."
-        )
-        return problems.problem(
-            "invalid-request", 422, "Invalid request", detail, errors=[{"pointer": where, "detail": detail}]
-        )
-    return None
+    fault = bodies.fault(body)
+    if fault is None:
+        return None
+    return problems.problem("invalid-request", 422, "Invalid request", fault.detail, errors=[fault._asdict()])
 
 
 async def _read(receive: Receive, limit: int) -> bytes | None:
@@ -251,38 +244,6 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
             chunks.append(chunk)
         if not message.get("more_body"):
             return b"".join(chunks) if size <= limit else None
-
-
-def _brackets(body: bytes) -> int:
-    return body.count(b"[") + body.count(b"{")
-
-
-def _unkeepable(body: bytes) -> str | None:
-    """Return the JSON pointer to the first value that cannot be kept, or None if all can."""
-
-    def no_constant(_text: str) -> Any:
-        raise ValueError
-
-    try:
-        value = json.loads(body, parse_constant=no_constant)
-    except (ValueError, RecursionError):
-        return "" if b"NaN" in body or b"Infinity" in body or _brackets(body) > _DEEPEST else None
-    return _search(value, "", 0)
-
-
-def _search(value: Any, where: str, depth: int) -> str | None:
-    if depth > _DEEPEST:
-        return where[:200]
-    if isinstance(value, str):
-        return where if "\x00" in value or any("\ud800" <= c <= "\udfff" for c in value) else None
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        if isinstance(key, str) and _search(key, where, depth) is not None:
-            return where
-        name = str(key).replace("~", "~0").replace("/", "~1")
-        if (found := _search(inner, f"{where}/{name}", depth + 1)) is not None:
-            return found
-    return None
 
 
 def application(

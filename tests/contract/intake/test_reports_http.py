@@ -199,6 +199,14 @@ async def test_half_a_surrogate_pair_is_refused(intake: Intake) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/narrative")
 
 
+async def test_an_answer_given_twice_is_refused_whichever_comes_last(intake: Intake) -> None:
+    body = json.dumps(safe_report()).replace('"weapons": "no"', '"weapons": "yes", "weapons": "no"').encode()
+    headers = {"content-type": "application/json"}
+    answer = await intake.request("POST", "/v1/calls", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/answers/weapons")
+    assert await intake.rows("SELECT 1 FROM intake.call") == []
+
+
 async def test_a_body_over_64_kib_is_refused(intake: Intake) -> None:
     assert (await intake.post("/v1/calls", safe_report(narrative="x" * 100_000))).status_code == 413
 

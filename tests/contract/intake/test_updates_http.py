@@ -233,6 +233,8 @@ async def test_text_that_is_cut_after_a_reviewer_cleared_such_a_text_is_reviewed
         (b'{"answers": {"weapons": "perhaps"}}', 422),
         (b'{"narrative": "\\ud800"}', 422),
         (b'{"police_staged": true}', 422),
+        (b'{"answers": {"weapons": "yes", "weapons": "no"}}', 422),
+        (b'{"narrative": "He has a knife.", "narrative": "Still calm."}', 422),
         (b'{"narrative": "' + b"x" * 70_000 + b'"}', 413),
     ],
 )
