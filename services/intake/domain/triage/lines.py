@@ -15,11 +15,12 @@ _RUN_ON: Final = re.compile(
 )
 _NARROWEST: Final = 40
 """No software wraps at fewer letters; remarks of their own are often as short."""
+_BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t]*")
 _FIRST_WORD: Final = re.compile(r"\S+")
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _STOPS: Final = ".!?;:"
-_BEFORE_A_SENTENCE: Final = frozenset(".!;")
-"""Behind a question or a colon "no" is an answer."""
+_FEWEST_LINES: Final = 3
+"""Two remarks look wrapped at one width as often as not."""
 
 
 class LineEnds(NamedTuple):
@@ -28,7 +29,9 @@ class LineEnds(NamedTuple):
     never_last: frozenset[str] = frozenset()
     """No remark ends with one."""
     denying: frozenset[str] = frozenset()
-    """Each denies what comes behind it, where it begins a sentence or goes on a list of denials; elsewhere it may be an answer."""
+    """Each denies what comes behind it where it goes on a list of denials; elsewhere it may be an answer."""
+    denied: frozenset[str] = frozenset()
+    """What such a list denies."""
 
 
 class _Line(NamedTuple):
@@ -99,22 +102,17 @@ def _length_of_word_at(text: str, at: int) -> int:
 def _goes_on(text: str, paragraph: Sequence[_Line], line: _Line, following: _Line, ends: LineEnds) -> bool:
     told, begins = text[line.first : line.end], text[following.first]
     begins_anew = begins.isupper() and any(c.islower() for c in told)
-    if begins_anew or not (told[-1].isalpha() and begins.isalpha()):
+    is_plain = _BREAK.fullmatch(text, line.end, following.first) is not None
+    if begins_anew or not (is_plain and told[-1].isalpha() and begins.isalpha()):
         return False
     stop = max(map(told.rfind, _STOPS))
     *before, clause = (_WORD.findall(part.lower()) for part in told[stop + 1 :].split(","))
-    *joining, last = clause
-    if last in ends.never_last:
+    if clause[-1] in ends.never_last:
         return True
-    if last not in ends.denying:
-        return False
-    if joining:
-        return joining.pop() in ends.never_last and _denies(joining, ends)
-    if before:
-        return _denies(before[-1], ends)
-    return stop >= 0 and told[stop] in _BEFORE_A_SENTENCE and len(paragraph) > 2  # two lines may look wrapped by chance
+    goes_on_a_list = len(clause) == 1 and clause[0] in ends.denying and before and _denies(before[-1], ends)
+    return bool(goes_on_a_list) and len(paragraph) >= _FEWEST_LINES
 
 
 def _denies(words: Sequence[str], ends: LineEnds) -> bool:
-    """Tell whether something is denied there, and not answered: "no weapons", but not "weapons no"."""
-    return not ends.denying.isdisjoint(words[:-1])
+    """Tell whether that is one of a list of denials, and no answer: "no weapons", but not "weapons no" or "no sir"."""
+    return len(words) > 1 and words[-2] in ends.denying and words[-1] in ends.denied
