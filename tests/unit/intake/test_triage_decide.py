@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.intake.domain.triage.decide import disqualifiers
+from services.intake.domain.triage.decide import clearance_of, disqualifiers
 from services.intake.domain.triage.model import (
     CORE_FOUR,
     Discipline,
@@ -74,6 +74,13 @@ def test_words_may_deny_what_nobody_asked() -> None:
     assert decision.reasons[0].rule == "core_four_denied"
     assert decision.reasons[0].source == "narrative"
     assert "denied_in_words" in rules(decision, Effect.NOTE)
+
+
+def test_what_a_reviewer_cleared_is_not_called_answered() -> None:
+    asked = decided(said(answers=without("violence")))
+    cleared = decided(said(answers=without("violence")), clearances=[clearance_of(asked, "reviewer")])
+    assert (cleared.verdict, cleared.missing) == (Verdict.SAFE, ("violence",))
+    assert (cleared.reasons[0].rule, cleared.reasons[0].source) == ("core_four_denied", "review")
 
 
 def test_a_no_to_violence_alone_does_not_answer_injuries() -> None:

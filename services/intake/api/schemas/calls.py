@@ -115,7 +115,8 @@ CALL_EXAMPLE: Final[dict[str, Any]] = {
         "verdict": "safe", "disposition": "civilian", "discipline": "mediator", "priority": 2, "recommended_response": None,
         "reasons": [{
             "rule": "core_four_denied", "reason": None, "effect": "safe", "source": "answers", "quote": None, "start": None,
-            "end": None, "explanation": "Weapons, violence, injuries and threats were each asked and denied.",
+            "end": None,
+            "explanation": "Weapons, violence, injuries and threats were each denied, or a reviewer cleared it.",
         }],
         "missing": [], "ask_next": None, "protocol_version": "2026-11-01", "plan_version": 3, "decided_by": "protocol",
         "decided_at": "2026-11-24T02:04:12Z",

@@ -140,8 +140,9 @@ def _proof(case: Case, protocol: Protocol, settled: Iterable[Reason]) -> list[Re
     if not all(case.facts[fact] is not Fact.YES and fact not in set(case.missing()) - cleared for fact in CORE_FOUR):
         return []
     answered = all(case.facts[fact] is Fact.NO for fact in CORE_FOUR)
+    source = "answers" if answered else "review" if case.missing() else "narrative"
     words = [case.denied[fact] for fact in CORE_FOUR if fact in case.denied and case.facts[fact] is not Fact.NO]
-    return [plain(protocol.rules["core_four_denied"], "answers" if answered else "narrative"), *words]
+    return [plain(protocol.rules["core_four_denied"], source), *words]
 
 
 def _verdict(reasons: Iterable[Reason]) -> Verdict:
