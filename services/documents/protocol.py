@@ -162,7 +162,7 @@ def _limits(protocol: Protocol) -> Iterable[str]:
             "words that must be understood of any sentences one after the other, at least",
             f"{limits.least_known_share:.0%}, not counting {limits.unknown_words_forgiven} that is not",
         ),
-        ("words of any one sentence that are not understood, at most", f"{limits.most_unknown_share:.0%}"),
+        ("words of any one sentence that are not understood, at most, not counting one name", f"{limits.most_unknown_share:.0%}"),
         ("letters of another script in a sentence, at most", f"{limits.most_foreign_share:.0%}"),
         ("words of a sentence that one ordinary phrase explains, at most", f"{limits.words_per_explanation}"),
         ("the same where something is held, fetched or announced", f"{limits.words_per_explained_deed}"),

@@ -179,7 +179,7 @@ class Lexicon:
     def knows(self, word: str) -> bool:
         """True when some phrase names `word` as it is spelled, or it is an everyday word.
 
-        A beginning that many words share names none: "mess*" does not know "messer", nor any other language's word.
+        A beginning that words of any language share names none: "kn*" would know "kniv".
         """
         if (known := self._known.get(word)) is None:
             if len(self._known) >= _MOST_REMEMBERED:

@@ -30,6 +30,8 @@ _FEWEST_AROUND: Final = 6
 """Told in fewer words than that, it is meant as it says: "blood everywhere"."""
 _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)?")
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
+_KNOWN_BESIDE_A_NAME: Final = 2
+"""Beside so many known words of its sentence an unknown word with a capital letter is taken for a name: "Ask for Huang."."""
 _PER_WORD: Final = 1000
 """Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
 _UNHIDDEN: Final = frozenset(
@@ -251,12 +253,17 @@ class _Reader:
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
         for span in self.sentences:
-            words = [token.word for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
-            if any(len(word) == 1 and is_picture(word) for word in words):
+            told = [token for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
+            if any(len(token.word) == 1 and is_picture(token.word) for token in told):
                 return True  # nobody says what it means
-            unknown = sum(1 for word in words if word not in known)
-            excess = max(0, excess) + unknown * _PER_WORD - allowed * len(words)
-            if excess > limits.unknown_words_forgiven * _PER_WORD or unknown > limits.most_unknown_share * len(words):
+            unknown = [token for token in told if token.word not in known]
+            excess = max(0, excess) + len(unknown) * _PER_WORD - allowed * len(told)
+            if excess > limits.unknown_words_forgiven * _PER_WORD:
+                return True
+            one_is_named = len(told) - len(unknown) >= _KNOWN_BESIDE_A_NAME and any(
+                token is not told[0] and self.text[token.start : token.end].istitle() for token in unknown
+            )
+            if len(unknown) - one_is_named > limits.most_unknown_share * len(told):
                 return True
         return False
 
