@@ -128,8 +128,12 @@ async def needs(conn: AsyncConnection, incident_id: UUID) -> Mapping[Any, Any] |
 async def engaged(conn: AsyncConnection, jurisdiction: str) -> Engaged:
     """Return the teams that have work here, and those with an emergency that nobody has acknowledged."""
     work = (await conn.execute(_WORK, {"jurisdiction": jurisdiction})).mappings().all()
-    emergencies = (await conn.execute(_EMERGENCIES)).scalars().all()
-    return Engaged({row["team_id"]: row for row in work}, frozenset(emergencies))
+    return Engaged({row["team_id"]: row for row in work}, await emergencies(conn))
+
+
+async def emergencies(conn: AsyncConnection) -> frozenset[UUID]:
+    """Return the teams with an emergency that nobody has acknowledged: they are offered nothing."""
+    return frozenset((await conn.execute(_EMERGENCIES)).scalars())
 
 
 async def under_way(conn: AsyncConnection, jurisdiction: str) -> list[Mapping[Any, Any]]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from sqlalchemy import String, bindparam, text
 
+from services.dispatch import queries
 from services.dispatch.api.state import Db, TheDesk
 from services.dispatch.domain.assignment import Status
 from services.dispatch.domain.unit_status import unit_status
@@ -59,12 +60,14 @@ async def list_board(
     async with db.autocommit() as unit:
         rows = await unit.conn.execute(_LIVE, {"jurisdiction": desk.jurisdiction})
         work = {row.team_id: (Status(row.status), row.incident_id) for row in rows}
+        in_emergency = await queries.emergencies(unit.conn)
     items = []
     for team in desk.roster.everybody():
         if caller.provider_id not in {None, team.provider_id}:
             continue
         status, incident_id = work.get(team.team_id, (None, None))
-        stands = unit_status(status, team.reasons)
+        reasons = [*team.reasons, *(["in_emergency"] if team.team_id in in_emergency else [])]
+        stands = unit_status(status, reasons)
         items.append(
             TeamOnBoard(
                 team_id=team.team_id,
@@ -72,8 +75,8 @@ async def list_board(
                 provider_id=team.provider_id,
                 status=stands.word,
                 unit_status=EidoStatus(primary=stands.primary, secondary=list(stands.secondary)),
-                offerable=team.offerable and status is None,
-                reasons=team.reasons,
+                offerable=team.offerable and status is None and team.team_id not in in_emergency,
+                reasons=reasons,
                 incident_id=incident_id,
                 tablet_seen_s_ago=desk.roster.tablet_age_s(team.team_id),
                 position=team.position,

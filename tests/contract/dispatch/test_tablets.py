@@ -103,6 +103,20 @@ async def test_a_refusal_looks_as_everywhere(world: World) -> None:
     assert (await world.get("/v1/teams/not-a-team/assignments")).status_code == 422
 
 
+async def test_the_board_shows_an_emergency_until_somebody_acknowledges_it(world: World) -> None:
+    team = add(world)
+    await world.app.state.desk.roster.follow(world.app.state.teams, wait_s=0)
+    (before,) = (await world.get("/v1/teams")).json()["items"]
+    await world.post(f"/v1/teams/{team['team_id']}/emergency", {}, str(team["team_id"]))
+    (shown,) = (await world.get("/v1/teams")).json()["items"]
+    assert (shown["status"], shown["offerable"], shown["reasons"]) == ("in_emergency", False, ["in_emergency"])
+    assert shown["unit_status"]["primary"] == "NotAvailable"
+    (alert,) = (await world.get("/v1/alerts")).json()["items"]
+    assert (await world.post(f"/v1/alerts/{alert['id']}/acknowledge", {}, "supervisor")).status_code == 200
+    (after,) = (await world.get("/v1/teams")).json()["items"]
+    assert (after["status"], after["offerable"], after["reasons"]) == (before["status"], True, [])
+
+
 async def test_a_silent_tablet_is_offered_nothing_until_it_polls_again(world: World) -> None:
     team = add(world)
     await poll(world, team)
