@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 from services.intake.domain.geography import M_PER_DEG
 from services.intake.domain.plan import DAYS
 from services.intake.plan_model import Conditions, Goal, Hours, PlanBody, plan_of, told
-from services.intake.plan_page_words import WORDS, Language, say
+from services.intake.plan_page_words import WORDS, Language, named, say
 
 POLICY: Final = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -233,7 +233,7 @@ def _hours(hours: Sequence[Hours], lang: Language) -> str:
 
 def _conditions(conditions: Conditions, lang: Language) -> list[tuple[str, str]]:
     return [
-        (say(name, lang), ", ".join(word.replace("_", " ") for word in listed))
+        (say(name, lang), ", ".join(named(word, lang) for word in listed))
         for name in ("call_types", "relationships", "reasons")
         if (listed := getattr(conditions, name))
     ]

@@ -97,7 +97,97 @@ WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "skip": ("Skip to the plan", "Ir al plan"),
 })  # fmt: skip
 
+NAMES: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "neighbor": ("neighbors", "vecinos"),
+        "roommate": ("roommates", "compañeros de casa"),
+        "family": ("family", "familia"),
+        "landlord_tenant": ("landlord and tenant", "casero e inquilino"),
+        "coworker": ("coworkers", "compañeros de trabajo"),
+        "customer": ("a business and its customer", "un negocio y su cliente"),
+        "peer": ("peers", "compañeros"),
+        "partner": ("partners", "pareja"),
+        "stranger": ("strangers", "desconocidos"),
+        "other": ("others", "otros"),
+        "aggression": ("aggression", "agresividad"),
+        "ambiguous_statement": ("words that may be a threat", "palabras que pueden ser una amenaza"),
+        "caller_unsafe": ("the caller is not safe", "quien llama no está a salvo"),
+        "child_risk": ("a child at risk", "un menor en riesgo"),
+        "code_floor": ("a call type for police or ambulance", "un tipo de llamada para policía o ambulancia"),
+        "code_review": ("an unclear call type", "un tipo de llamada poco claro"),
+        "consent_refused": ("somebody refuses a civilian team", "alguien rechaza un equipo civil"),
+        "contradiction": ("answers that contradict each other", "respuestas que se contradicen"),
+        "crime_in_progress": ("a crime going on", "un delito en curso"),
+        "crowd": ("a crowd", "una multitud"),
+        "crowd_large": ("a large crowd", "una multitud grande"),
+        "crowd_size": ("many people", "mucha gente"),
+        "dangerous_animal": ("a dangerous animal", "un animal peligroso"),
+        "dv": ("violence between partners", "violencia de pareja"),
+        "dv_verbal": ("a quarrel between partners", "una discusión de pareja"),
+        "elder_abuse": ("abuse of an elder", "maltrato a una persona mayor"),
+        "extortion": ("extortion", "extorsión"),
+        "fear": ("fear", "miedo"),
+        "fire_hazard": ("fire", "fuego"),
+        "forced_entry": ("forced entry", "entrada por la fuerza"),
+        "gang": ("a gang", "una pandilla"),
+        "gang_rumor": ("talk of a gang", "rumores de pandilla"),
+        "hate": ("hate", "odio"),
+        "hate_slur": ("slurs", "insultos de odio"),
+        "immigration_threat": ("threats with immigration", "amenazas con migración"),
+        "injury": ("injuries", "heridos"),
+        "intox_aggressive": ("drunk or high and aggressive", "ebriedad o drogas con agresividad"),
+        "intox_calm": ("drunk or high, but calm", "ebriedad o drogas, en calma"),
+        "language_unsupported": ("another language", "otro idioma"),
+        "location_unknown": ("an unknown place", "un lugar desconocido"),
+        "medical": ("a medical problem", "un problema médico"),
+        "mental_crisis": ("a mental crisis", "una crisis mental"),
+        "minor_caller": ("a child calls", "llama un menor"),
+        "missing_info": ("questions not answered", "preguntas sin respuesta"),
+        "missing_person": ("a missing person", "una persona desaparecida"),
+        "out_of_scope": ("another kind of matter", "otro tipo de asunto"),
+        "outside_hours": ("outside the hours", "fuera del horario"),
+        "outside_service_area": ("outside the service area", "fuera del área"),
+        "overdose": ("an overdose", "una sobredosis"),
+        "plan_excludes": ("what this plan leaves out", "lo que este plan excluye"),
+        "property_destruction": ("things being broken", "destrozos"),
+        "repeat_calls": ("many calls about the same", "muchas llamadas por lo mismo"),
+        "restraining_order": ("a restraining order", "una orden de restricción"),
+        "restraint": ("somebody held or locked in", "alguien retenido o encerrado"),
+        "sexual_offense": ("a sexual offense", "un delito sexual"),
+        "stalking": ("stalking", "acoso"),
+        "suicidal_ideation": ("thoughts of suicide", "ideas de suicidio"),
+        "suicidal_means": ("suicide about to happen", "un suicidio inminente"),
+        "tampering": ("text that tries to steer the decision", "texto que intenta influir en la decisión"),
+        "threat": ("threats", "amenazas"),
+        "threat_conditional": ("threats with a condition", "amenazas con condición"),
+        "threat_history": ("threats in the past", "amenazas en el pasado"),
+        "threat_implied": ("implied threats", "amenazas veladas"),
+        "tool_in_hand": ("a tool in hand", "una herramienta en la mano"),
+        "toy_weapon": ("a toy weapon", "un arma de juguete"),
+        "trafficking": ("trafficking", "trata de personas"),
+        "unintelligible": ("what cannot be understood", "lo que no se entiende"),
+        "unknown_trouble": ("trouble of an unknown kind", "un problema desconocido"),
+        "vehicle_weapon": ("a vehicle used as a weapon", "un vehículo usado como arma"),
+        "violence_history": ("violence in the past", "violencia en el pasado"),
+        "violence_imminent": ("violence about to happen", "violencia inminente"),
+        "violence_now": ("violence", "violencia"),
+        "was_returned": ("a call that was returned before", "una llamada ya devuelta"),
+        "was_unsafe": ("a call that was unsafe before", "una llamada que ya fue peligrosa"),
+        "weapon": ("a weapon", "un arma"),
+        "weapon_access": ("a weapon near", "un arma cerca"),
+        "weapon_history": ("weapons in the past", "armas en el pasado"),
+        "weapon_possible": ("a possible weapon", "una posible arma"),
+    }
+)
+"""What a plan may name: relationships, and reasons of the protocol."""
+
 
 def say(key: str, language: Language, **values: object) -> str:
     """Return a phrase in one language."""
     return WORDS[key][language == "es"].format(**values)
+
+
+def named(key: str, language: Language) -> str:
+    """Return a relationship or a reason in words; a rule's id, a call type and whatever else has none, as it is written."""
+    words = NAMES.get(key)
+    return key.replace("_", " ") if words is None else words[language == "es"]

@@ -10,9 +10,10 @@ import pytest
 from services.intake.api.plan_pages import language_of, wants_page
 from services.intake.plan_model import PlanBody, read_body
 from services.intake.plan_page import Page, plan_page
-from services.intake.plan_page_words import WORDS, Language
+from services.intake.plan_page_words import NAMES, WORDS, Language
 from services.plans.command import read_all
 from services.starter_city.cells import feature_collection
+from tests.unit.intake.evidence import PROTOCOL
 from tests.unit.plans.test_files import PLANS
 
 AREA = feature_collection()["features"][0]["geometry"]
@@ -31,8 +32,23 @@ def tree(text: str) -> ET.Element:
     return ET.fromstring(re.sub(r"(<meta[^>]*)>", r"\1/>", text.removeprefix("<!DOCTYPE html>\n")))
 
 
+def test_a_page_names_people_and_reasons_in_its_own_language() -> None:
+    body = read_body(
+        {"review": {"relationships": ["landlord_tenant", "bandmate"], "reasons": ["intox_calm", "animal_loose"]}}
+    )
+    english, spanish = shown(body), shown(body, "es")
+    for word in ("landlord and tenant, bandmate", "drunk or high, but calm, animal loose"):
+        assert word in english
+    for word in ("casero e inquilino, bandmate", "ebriedad o drogas, en calma, animal loose"):
+        assert word in spanish
+
+
+def test_every_reason_of_the_protocol_has_a_name() -> None:
+    assert {rule.reason for rule in PROTOCOL.rules.values() if rule.reason} <= NAMES.keys()
+
+
 def test_every_word_is_there_in_both_languages() -> None:
-    for key, (en, es) in WORDS.items():
+    for key, (en, es) in {**WORDS, **NAMES}.items():
         assert en.strip(), key
         assert es.strip(), key
         assert set(re.findall(r"{\w+}", en)) == set(re.findall(r"{\w+}", es)), key
