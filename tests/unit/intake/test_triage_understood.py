@@ -71,6 +71,11 @@ def test_a_sentence_of_another_language_is_for_a_person_whatever_is_told_around_
         assert decided(said(narrative)).verdict is not Verdict.SAFE, narrative
 
 
+@pytest.mark.parametrize("told", ["He was stabed.", "La golpió."])
+def test_a_misspelled_danger_counts_though_it_begins_as_a_listed_word(told: str) -> None:
+    assert decided(said(f"{QUARREL} {told}")).verdict is not Verdict.SAFE
+
+
 @pytest.mark.parametrize(
     "told", ["He has thegun.", "He pulled aknife on her.", "Hes bleedingout.", "RP thinks hehasaweapon."]
 )

@@ -194,11 +194,12 @@ class Lexicon:
 
     def _symbols_of(self, word: str) -> tuple[int, ...]:
         named = self._named(word)
-        if named or not word.isalpha() or len(word) < _SHORTEST_UNKNOWN:
+        if word in self._literals or not word.isalpha() or len(word) < _SHORTEST_UNKNOWN:
             return named
-        unknown = tuple(self._literals.get(_UNKNOWN, ()))
+        # a word that only begins as a listed one may be another one misspelled: "stabed"
+        named = named or tuple(self._literals.get(_UNKNOWN, ()))
         if word in self._everyday:
-            return unknown
+            return named
         bases = [base for base in inflected(word) if base in self._everyday]
         meant = (
             symbol
@@ -206,7 +207,7 @@ class Lexicon:
             if not bases or listed.startswith(tuple(bases))  # "stoves" are no "shoves", "hiting" is "hitting"
             for symbol in self._literals[listed]
         )
-        return tuple(dict.fromkeys((*unknown, *meant)))
+        return tuple(dict.fromkeys((*named, *meant)))
 
     def _named(self, word: str) -> tuple[int, ...]:
         found: list[int] = []
