@@ -73,7 +73,7 @@ def alert_table(metadata: MetaData) -> Table:
 
 
 class Alarm(NamedTuple):
-    """What to raise: its kind, the call, team or part it is about, and what happens `within` the time given if nobody acts."""
+    """What to raise: its kind, the call, assignment, team or part it is about, and what happens `within` the time given if nobody acts."""
 
     kind: str
     subject: object
@@ -91,7 +91,8 @@ class Alert(BaseModel):
     id: UUID
     kind: str = Field(examples=["withdrawal_unconfirmed"])
     subject: str = Field(
-        description="The call, team or part that it is about.", examples=["0193576e-0c5e-7c5a-9a53-0d7f6e0a1b2c"]
+        description="The call, assignment, team, notice, neighborhood or part that it is about: docs/monitoring.md, by kind.",
+        examples=["0193576e-0c5e-7c5a-9a53-0d7f6e0a1b2c"],
     )
     severity: int = Field(
         ge=1,

@@ -45,6 +45,50 @@ DO: Final[Mapping[str, str]] = {
     "tablet_silent": "Phone the crew: its tablet is off, lost or out of reach, and the team is offered no work until it is back.",
     "held_while_off_duty": "Phone the crew: the team has live work and says that it rests or has gone home.",
 }
+ABOUT: Final[Mapping[str, str]] = {
+    "withdrawal_unconfirmed": "call",
+    "stop_refused": "call",
+    "wish_refused": "call",
+    "return_not_acknowledged": "call",
+    "notice_not_acknowledged": "call",
+    "update_refused": "call",
+    "dispatch_silent": "`dispatch`",
+    "dispatch_restored": "`dispatch`",
+    "clock_stepped_back": "the service",
+    "plan_review_due": "neighborhood",
+    "team_emergency": "team",
+    "check_on_team": "assignment",
+    "depart_late": "assignment",
+    "arrive_late": "assignment",
+    "check_in_missed": "assignment",
+    "recall_unread": "assignment",
+    "not_away": "assignment",
+    "co_response_awaited": "assignment",
+    "review_awaited": "assignment",
+    "waiting_long": "call",
+    "safety_link_down": "jurisdiction",
+    "hold_lost": "assignment",
+    "past_shift": "assignment",
+    "no_longer_fits": "assignment",
+    "tablet_silent": "team",
+    "held_while_off_duty": "team",
+}
+"""What each kind's `subject` is."""
+_WHOM_TO_PHONE: Final = (
+    "**Whom to phone.** `subject` is an id of what the table names. A call: `GET /v1/calls/{id}` on intake has the "
+    "CAD's number (`cad_system`, `cad_event_id`) and the team (`assignment.team_id`). An assignment: `GET "
+    "/v1/assignments/{id}` on dispatch has its `team_id` and its `incident_id`, which is the call's id on intake. "
+    "A team: `GET /v1/teams/{id}` on teams has the crew's `contact`."
+)
+_EMERGENCY: Final = (
+    "**An emergency is told by two services**, and each alert is acknowledged where it is. Dispatch raises "
+    "`team_emergency`: the team is offered nothing until somebody acknowledges it there, and it ends half an hour "
+    "after that; a press after the acknowledgement is a new one. If the team has work, the call center has a "
+    "notice on the call, and intake raises `notice_not_acknowledged` if nobody there has read it in time; that "
+    "ends when the CAD acknowledges the notice. If it has none, intake raises a `team_emergency` of its own, about "
+    "the notice in `GET /v1/changes`, which names the team. Nothing closes that one, nor a `clock_stepped_back`: "
+    "they stay in the list, acknowledged."
+)
 
 
 class Metric(NamedTuple):
@@ -114,15 +158,15 @@ def metrics() -> list[Metric]:
 
 
 def page() -> str:
-    """Return the page. Raises NoWordsError for an alert that nobody is told how to meet."""
+    """Return the page. Raises NoWordsError for an alert that nobody is told how to meet, or whom it is about."""
     rows = []
     for service in SERVICES:
         for kind, severity in sorted(alerts(service).items(), key=lambda alert: (alert[1], alert[0])):
-            if kind not in DO:
+            if kind not in DO or kind not in ABOUT:
                 raise NoWordsError(
-                    f"services/documents/monitoring.py does not say what to do about {kind} of {service}"
+                    f"services/documents/monitoring.py does not say what {kind} of {service} is about and asks for"
                 )
-            rows.append((f"`{kind}`", service, f"{int(severity)}", DO[kind]))
+            rows.append((f"`{kind}`", service, f"{int(severity)}", ABOUT[kind], DO[kind]))
     measured = [
         (
             f"`{metric.name}`",
@@ -138,9 +182,11 @@ def page() -> str:
         "Alerts and metrics",
         "what the code raises and counts",
         "## Alerts",
-        f"`GET /v1/alerts` of each service, worst first: {graded}. An alert closes by itself when its cause is over;"
+        f"`GET /v1/alerts` of each service, worst first: {graded}. Most close by themselves when their cause is over;"
         " `POST /v1/alerts/{id}/acknowledge` says who has seen it.",
-        table(("kind", "service", "severity", "what a person does"), rows),
+        table(("kind", "service", "severity", "`subject`", "what a person does"), rows),
+        _WHOM_TO_PHONE,
+        _EMERGENCY,
         "## Metrics",
         "`GET /metrics` of each process, beside those of Python and of the process itself.",
         table(("metric", "type", "labels", "service", "counts"), measured),

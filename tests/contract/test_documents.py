@@ -140,7 +140,7 @@ def test_every_metric_and_alert_that_a_page_names_exists() -> None:
 
 def test_no_words_are_left_for_what_is_gone() -> None:
     raised = {kind for service in SERVICES for kind in monitoring.alerts(service)}
-    assert raised == monitoring.DO.keys()
+    assert raised == monitoring.DO.keys() == monitoring.ABOUT.keys()
     assert problems.kinds().keys() == problems.WORDS.keys()
     fields = {name for service in SERVICES for name in settings.settings_of(service).model_fields}
     assert settings.WORDS.keys() <= fields
