@@ -31,6 +31,10 @@ _CODES: Final[Mapping[CodeVerdict, str]] = {
     CodeVerdict.REVIEW: "a person decides first",
     CodeVerdict.NEVER: "never civilian",
 }
+_WHOLE: Final = (
+    "This page explains every rule and shows examples of what it hears. All its words are in the protocol file and, by version, at "
+    "`GET /v1/protocol/{version}` of intake."
+)
 _RESPONSES: Final = {"police": "police", "ems_fire": "EMS or fire", "crisis_line": "crisis line"}
 
 
@@ -46,7 +50,7 @@ def page() -> str:
     """Return the page."""
     protocol = newest()
     parts = (_rules, _ambiguous, _answers, _codes, _limits)
-    blocks = [_head(protocol), *(block for part in parts for block in part(protocol))]
+    blocks = [_WHOLE, _head(protocol), *(block for part in parts for block in part(protocol))]
     return whole_page(
         "The triage protocol", "`services/intake/domain/triage/protocols/`", *blocks, *_questions(protocol), _PRINCIPLES
     )
