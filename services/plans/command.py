@@ -38,7 +38,8 @@ def check(
     written = read_all(files)
     if online:
         asyncio.run(_with_system(home, written, names_only))
-    typer.echo(f"{len(written)} plans are sound: {', '.join(plan.neighborhood for plan in written)}", err=True)
+    sound = "1 plan is sound" if len(written) == 1 else f"{len(written)} plans are sound"
+    typer.echo(f"{sound}: {', '.join(plan.neighborhood for plan in written)}", err=True)
 
 
 @app.command()

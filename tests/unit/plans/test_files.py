@@ -10,7 +10,7 @@ from services.intake.commands.default_plan import DEFAULT_PLAN
 from services.intake.domain.plan import default_plan
 from services.intake.plan_files import LARGEST_FILE, PlanFileInvalid, read_default_plan, read_plan_file, read_plan_text
 from services.intake.plan_model import BothLanguages, parse_plan, plan_body, plan_of, read_body
-from services.plans.command import PlansRefusedError, file_text, read_all
+from services.plans.command import PlansRefusedError, check, file_text, read_all
 from services.starter_city.cells import neighborhoods
 from services.starter_city.roster import teams
 
@@ -147,3 +147,16 @@ def test_the_published_schema_knows_every_field(repository: Path) -> None:
     for plan in read_all([PLANS]):
         assert set(plan.body) <= set(fields)
     assert schema["$defs"]["PlanBody"]["additionalProperties"] is False
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [(["watts"], "1 plan is sound: watts"), (["venice", "watts"], "2 plans are sound: venice, watts")],
+)
+def test_a_check_says_how_many_plans_are_sound(
+    names: list[str], says: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in names:
+        (tmp_path / f"{name}.yaml").write_text(GOOD.replace("watts", name))
+    check([tmp_path])
+    assert capsys.readouterr().err.strip() == says
