@@ -17,7 +17,7 @@ from services.credentials import WeakSecretError, token_secret
 from services.evaluate import options
 from services.home import DEFAULT, Home
 from services.processes import AlreadyRunningError
-from shared.auth import Caller, Role, issue
+from shared.auth import Caller, Role, checked_secret, issue
 
 app: Final = typer.Typer(
     name="commonground",
@@ -130,7 +130,10 @@ def token(
 
 def _token_secret(home: Home, environment: Mapping[str, str]) -> str:
     if given := environment.get("COMMONGROUND_TOKEN_SECRET"):
-        return given
+        try:
+            return checked_secret(given)
+        except ValueError as error:
+            raise UsageError(f"COMMONGROUND_TOKEN_SECRET: {error}") from error
     if not environment.get("COMMONGROUND_SECRET") and not (home.path / "secret").exists():
         raise UsageError(
             f"No secret: {home.path} has none. Run `commonground up` first, or set COMMONGROUND_TOKEN_SECRET."

@@ -9,6 +9,7 @@ from uuid import UUID
 import jwt
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AfterValidator, SecretStr
 
 from shared.errors import NotAllowed, Unauthenticated
 
@@ -16,6 +17,26 @@ _ALGORITHM: Final = "HS256"
 _ISSUER: Final = "commonground"
 ANY_CAD: Final = "*"
 """A `cad` token bound to this may report for every `cad_system`."""
+SHORTEST_SECRET: Final = 32
+"""Characters of the key; a shorter one can be guessed from any token that it signs."""
+
+
+def checked_secret(secret: str) -> str:
+    """Return the key that signs tokens if it is long enough. Raises ValueError with a sentence that does not repeat it."""
+    if len(secret) < SHORTEST_SECRET:
+        raise ValueError(
+            f"It must have at least {SHORTEST_SECRET} characters; this has {len(secret)}. Make one with: openssl rand -hex 32"
+        )
+    return secret
+
+
+def _checked(secret: SecretStr) -> SecretStr:
+    checked_secret(secret.get_secret_value())
+    return secret
+
+
+TokenSecret = Annotated[SecretStr, AfterValidator(_checked)]
+"""The key that signs bearer tokens, as a setting of each service."""
 
 bearer: Final = HTTPBearer(auto_error=False, description="A token made by `commonground token`.")
 

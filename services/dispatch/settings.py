@@ -4,11 +4,12 @@ from datetime import timedelta
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, model_validator
+from pydantic import AfterValidator, Field, PostgresDsn, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.dispatch.domain.deadlines import Durations
 from services.dispatch.domain.policy import LARGEST_EQUITY, OnScene, Policy
+from shared.auth import TokenSecret
 
 Wait = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(days=2))]
 DEFAULTS = Durations()
@@ -31,7 +32,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=1, le=65535)] = 8002
     database_dsn: PostgresDsn
     """As the login role `commonground_dispatch`: postgresql://login:password@host:port/database."""
-    token_secret: SecretStr
+    token_secret: TokenSecret
     """The key that signs bearer tokens; the same in all three services."""
     intake_url: str = "http://127.0.0.1:8001"
     """One address, or several separated by commas (replicas)."""

@@ -18,7 +18,7 @@ WORDS: Final[Mapping[str, str]] = {
     "host": "Address to listen on. Behind a proxy or in a container: `0.0.0.0`.",
     "port": "Port to listen on.",
     "database_dsn": "Where the service's schema is, as its login role: `postgresql://login:password@host:port/database`.",
-    "token_secret": "The key that signs bearer tokens, the same for all three services. Use at least 32 random characters.",
+    "token_secret": "The key that signs bearer tokens, the same for all three services. 32 random characters or more, or it is refused.",
     "jurisdiction": "Leads every row; one deployment serves one.",
     "dispatch_url": "Where dispatch is: one address, or several separated by commas (replicas).",
     "intake_url": "Where intake is: one address, or several separated by commas (replicas).",

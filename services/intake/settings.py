@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, PostgresDsn, SecretStr
+from pydantic import AfterValidator, Field, PostgresDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.auth import TokenSecret
 
 CODE_VERSION: Final = "0.1.0"
 """The version of this code, kept with every decision that it makes."""
@@ -25,7 +27,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8001
     database_dsn: PostgresDsn
-    token_secret: SecretStr
+    token_secret: TokenSecret
     jurisdiction: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")] = "los-angeles"
     dispatch_url: str = "http://127.0.0.1:8002"
     """One address, or several separated by commas (replicas)."""

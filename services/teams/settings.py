@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.auth import TokenSecret
+
 
 class Settings(BaseSettings):
     """Settings of one replica (prefix TEAMS_)."""
@@ -16,7 +18,7 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8003
     database_dsn: SecretStr
     """postgresql://login:password@host:port/database, the login role's."""
-    token_secret: SecretStr
+    token_secret: TokenSecret
     """The key that signs bearer tokens; the same for all three services."""
     intake_url: str = "http://127.0.0.1:8001"
     """One address, or several: asked which neighborhoods there are when a team is to serve new ones. Nothing else waits for it."""

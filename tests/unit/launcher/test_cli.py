@@ -187,3 +187,13 @@ def test_the_secret_of_a_home_signs_its_tokens(
     secret = Home(tmp_path).secret({})
     assert run(monkeypatch, "token", "admin", "--home", str(tmp_path)) == 0
     assert verify(token_secret(secret), capsys.readouterr().out.strip()).role is Role.ADMIN
+
+
+def test_a_key_that_is_too_short_signs_no_token(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COMMONGROUND_TOKEN_SECRET", "short")
+    assert run(monkeypatch, "token", "auditor") == 1
+    caught = capsys.readouterr()
+    assert "COMMONGROUND_TOKEN_SECRET: It must have at least 32 characters" in caught.err
+    assert (caught.out, "Traceback" in caught.err) == ("", False)
