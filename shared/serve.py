@@ -1,14 +1,21 @@
-"""Serving one replica, and an end that answers whoever is still waiting instead of cutting them off."""
+"""Serving one replica: it says what its environment lacks, and at its end whoever is still waiting is answered."""
 
+import re
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import uvicorn
 from fastapi import FastAPI
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsError
 
 from shared import loading
+
+_Settings = TypeVar("_Settings", bound=BaseSettings)
+_MISFIT: Final = 2
 
 _LAST_ANSWERS_WITHIN_S: Final = 3
 """A request that takes longer than this after the signal is cut off."""
@@ -33,6 +40,31 @@ class _Server(uvicorn.Server):
         if isinstance(app, FastAPI):
             app.state.hub.release()
         await super().shutdown(sockets)
+
+
+def read_settings(kind: type[_Settings]) -> _Settings:
+    """Return what the environment states. Exits with 2 when it cannot be used, with a line for each variable at fault."""
+    try:
+        return kind()
+    except (ValidationError, SettingsError) as error:
+        for line in _faults(error, str(kind.model_config.get("env_prefix", "")).upper()):
+            sys.stderr.write(line + "\n")
+        sys.exit(_MISFIT)
+
+
+def _faults(error: ValidationError | SettingsError, prefix: str) -> Iterator[str]:
+    """Yield a line for each fault, with the variable's name and never its value: that may be a secret."""
+    if isinstance(error, SettingsError):
+        named = re.search(r'field "(\w+)"', str(error))
+        yield f"{prefix}{named[1].upper() if named else ''} cannot be read: it must be JSON."
+        return
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        said = fault["msg"].removeprefix("Value error, ").rstrip(".")
+        if not fault["loc"]:
+            yield f"{said}."  # about several variables, which it names
+            continue
+        name = f"{prefix}{fault['loc'][0]}".upper()
+        yield f"{name} is missing." if fault["type"] == "missing" else f"{name} cannot be used: {said}."
 
 
 def serve(app: FastAPI, *, host: str, port: int) -> None:

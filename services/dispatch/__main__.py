@@ -8,9 +8,9 @@ def main() -> None:
     loading.begin()
     from services.dispatch.app import create_app
     from services.dispatch.settings import Settings
-    from shared.serve import serve
+    from shared.serve import read_settings, serve
 
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(create_app(settings), host=settings.host, port=settings.port)
 
 

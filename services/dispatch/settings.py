@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     jurisdiction: Annotated[str, Field(min_length=1, max_length=80)] = "los-angeles"
     time_rate: Annotated[float, Field(gt=0, le=3600)] = 1.0
     """How fast the database's clock runs; periods of sweeps are divided by it. 1 but in replays."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     pool_size: Annotated[int, Field(ge=2, le=100)] = 10
 
     most_offers: Annotated[int, Field(ge=1, le=50)] = 4

@@ -9,9 +9,9 @@ def main() -> None:
     from services.intake.app import create_app
     from services.intake.settings import Settings
     from shared import log
-    from shared.serve import serve
+    from shared.serve import read_settings, serve
 
-    settings = Settings()
+    settings = read_settings(Settings)
     log.configure("intake", settings.log_level)
     serve(create_app(settings), host=settings.host, port=settings.port)
 
