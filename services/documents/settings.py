@@ -79,8 +79,8 @@ def page() -> str:
 
 
 INTRODUCTION: Final = """
-A service reads its environment once, when it starts, and refuses to start with a value that it cannot use: exit code 2, and a line
-for each variable at fault. Durations are written in ISO 8601 (`PT90S`, `PT10M`) or as a number of seconds. Only what an operator may turn is here: what counts as safe is policy and stands in
-the [protocol](protocol.md) and in each neighborhood's plan. What `make run` and the `commonground` command read is in
-[operations.md](operations.md).
+A service reads its environment once, when it starts, and refuses to start with a value that it cannot use: exit code 2, and a line for
+each variable at fault. Durations are written in ISO 8601 (`PT90S`, `PT10M`) or as a number of seconds. Only what an operator may turn
+is here: what counts as safe is policy and stands in the [protocol](protocol.md) and in each neighborhood's plan. What `make run` and
+the `commonground` command read is in [operations.md](operations.md).
 """
