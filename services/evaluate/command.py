@@ -10,6 +10,7 @@ from typing import Final
 
 from rich.console import Console
 from rich.progress import track
+from sqlalchemy import make_url
 
 from services.evaluate.case_file import CaseFileInvalid, read_cases
 from services.evaluate.cases import Case
@@ -20,6 +21,7 @@ from services.evaluate.screen import show
 from services.evaluate.stored import read_stored, sections
 from services.evaluate.versions import Version, VersionUnknownError, load_versions
 from services.intake.commands.protocol_files import ProtocolFileInvalid
+from services.replay.endpoints import nobody_there
 from shared import loading
 
 DANGEROUS: Final = 1
@@ -61,7 +63,13 @@ def run_evaluation(wanted: Wanted, console: Console, notes: Console) -> int:
     watch = _watch(notes)
     found = [_section(name, cases, versions, watch, what_if=wanted.what_if) for name, cases in sets]
     if wanted.stored_dsn is not None:
-        stored = asyncio.run(read_stored(wanted.stored_dsn, wanted.jurisdiction, limit=wanted.limit))
+        try:
+            stored = asyncio.run(read_stored(wanted.stored_dsn, wanted.jurisdiction, limit=wanted.limit))
+        except OSError:  # refused, no such host, no answer in time
+            server = make_url(wanted.stored_dsn)
+            silence = nobody_there("the database", f"{server.host}:{server.port or 5432}")
+            notes.print(f"commonground evaluate: {silence}", style="red", markup=False, soft_wrap=True)
+            return BAD_INPUT
         found.extend(sections(stored, versions, watch, what_if=wanted.what_if))
         if not stored.decisions:
             notes.print("There is no stored decision of triage.", markup=False)

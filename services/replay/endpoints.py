@@ -14,6 +14,11 @@ class EndpointsInvalidError(Exception):
     """The endpoints file is missing or lacks something; the message says what."""
 
 
+def nobody_there(what: str, where: str) -> str:
+    """Return what to say when no system answers: a sentence, and how to have one."""
+    return f"{what} does not answer at {where}. Start a system first: make run"
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """Addresses, tokens and how many times faster than a wall clock the system's clock runs."""

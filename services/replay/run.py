@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from services.replay.api import API
+from services.replay.api import API, Answer
 from services.replay.cad import CAD
 from services.replay.calls import Selection
 from services.replay.clock import SystemClock, parse_time
 from services.replay.crew import Crew
-from services.replay.endpoints import Endpoints
+from services.replay.endpoints import Endpoints, nobody_there
 from services.replay.errands import Errands
 from services.replay.ledger import Ledger
 from services.replay.mapping import Mapping_
@@ -88,21 +88,27 @@ class Replay:
         }
         for _ in range(3):
             token = self.endpoints.tokens["supervisor"]
-            answer = await self.api.insist("intake", "POST", "/v1/triage", token=token, json=body)
+            answer = await self.api.insist("intake", "POST", "/v1/triage", token=token, tries=3, json=body)
+            if answer.status == 0:
+                break
             said = parse_time(answer.body["decision"].get("decided_at")) if answer.ok else None
             if said is not None:
                 self.clock.learn(said, asked_at=answer.asked_at, answered_at=answer.answered_at)
                 return
             body["received_at"] = datetime(2020, 1, 1, tzinfo=self.clock.now().tzinfo).isoformat()
-        raise NotReadyError(
-            f"intake at {self.endpoints.urls['intake']} answered a triage with {answer.status}: {answer.body}"
-        )
+        raise self._not_ready("intake", answer)
+
+    def _not_ready(self, service: str, answer: Answer) -> NotReadyError:
+        where = self.endpoints.urls[service]
+        if answer.status == 0:
+            return NotReadyError(nobody_there(service, where))
+        return NotReadyError(f"{service} at {where} answered {answer.status}: {answer.body}")
 
     async def _people(self) -> Supervisor:
         token = self.endpoints.tokens["supervisor"]
         answer = await self.api.insist("teams", "GET", "/v1/availability?all=true", token=token)
         if not answer.ok:
-            raise NotReadyError(f"teams at {self.endpoints.urls['teams']} answered {answer.status}: {answer.body}")
+            raise self._not_ready("teams", answer)
         items = {
             item["team_id"]: item for item in answer.body["items"] if item["team_id"] in self.endpoints.team_tokens
         }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from services import launcher, screen
 from services.cli import main
 from services.home import Home
+from services.migrate import ROOT
 from services.processes import free_port, port_is_free
 from shared.auth import Role, verify
 
@@ -197,3 +199,33 @@ def test_a_key_that_is_too_short_signs_no_token(
     caught = capsys.readouterr()
     assert "COMMONGROUND_TOKEN_SECRET: It must have at least 32 characters" in caught.err
     assert (caught.out, "Traceback" in caught.err) == ("", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "silent"),
+    [
+        (["seed"], "intake"),
+        (["replay", str(ROOT / "samples/los-angeles-evening-shift.jsonl")], "intake"),
+        (["evaluate", "--stored"], "the database"),
+    ],
+)
+def test_where_no_system_answers_it_says_where_it_asked_and_how_to_have_one(
+    arguments: list[str],
+    silent: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    port = free_port()
+    urls = dict.fromkeys(("intake", "dispatch", "teams"), f"http://127.0.0.1:{port}")
+    tokens = dict.fromkeys(("cad", "reviewer", "supervisor", "admin", "auditor"), "") | {"team": {}}
+    (tmp_path / "endpoints.json").write_text(json.dumps({**urls, "tokens": tokens}))
+    monkeypatch.setenv("COMMONGROUND_HOME", str(tmp_path))
+    monkeypatch.setenv("INTAKE_DATABASE_DSN", f"postgresql://nobody@127.0.0.1:{port}/none")
+    assert run(monkeypatch, *arguments) != 0
+    caught = capsys.readouterr()
+    said = " ".join((caught.out + caught.err).split())
+    assert re.search(
+        rf"{silent} does not answer at (http://)?127\.0\.0\.1:{port}\. Start a system first: make run$", said
+    )
+    assert "Errno" not in said
