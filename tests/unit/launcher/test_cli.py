@@ -218,7 +218,7 @@ def test_where_no_system_answers_it_says_where_it_asked_and_how_to_have_one(
 ) -> None:
     port = free_port()
     urls = dict.fromkeys(("intake", "dispatch", "teams"), f"http://127.0.0.1:{port}")
-    tokens = dict.fromkeys(("cad", "reviewer", "supervisor", "admin", "auditor"), "") | {"team": {}}
+    tokens: dict[str, object] = dict.fromkeys(("cad", "reviewer", "supervisor", "admin", "auditor"), "") | {"team": {}}
     (tmp_path / "endpoints.json").write_text(json.dumps({**urls, "tokens": tokens}))
     monkeypatch.setenv("COMMONGROUND_HOME", str(tmp_path))
     monkeypatch.setenv("INTAKE_DATABASE_DSN", f"postgresql://nobody@127.0.0.1:{port}/none")
