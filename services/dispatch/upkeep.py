@@ -16,7 +16,7 @@ from services.dispatch.domain.silence import LONGEST_SILENCE, heard_recently
 from services.dispatch.effects import team_key
 from services.dispatch.peers import HoldAnswer, Teams
 from services.dispatch.tables import COMMITTED_SQL, LIVE_SQL
-from shared.alerts import Alarm, Severity, raise_alert, resolve
+from shared.alerts import Alarm, Severity, raise_again, raise_alert, resolve
 from shared.clock import stepped_back
 from shared.db import Database
 from shared.idempotency import forget_old_keys
@@ -152,7 +152,7 @@ class Upkeep:
             for statement in _STEP_BACK:
                 await unit.conn.execute(statement, {"back": back})
             await unit.conn.execute(_REPORT_ALL)
-            await raise_alert(unit.conn, tables.alert, _stepped(back))
+            await raise_again(unit.conn, tables.alert, _stepped(back))
             self._desk.effects.alerted(unit)
             unit.then(self._desk.effects.hub.wake_all)
         log.warning("clock.stepped_back", seconds=back.total_seconds())

@@ -10,7 +10,7 @@ from services.teams.commands.duty import end_duties
 from services.teams.scope import Scope
 from services.teams.tables import SCHEMA, alert, clock_watch, idempotency_key
 from shared.alerts import KEY as ALERTS
-from shared.alerts import Alarm, Severity, raise_alert
+from shared.alerts import Alarm, Severity, raise_again
 from shared.clock import clock, stepped_back
 from shared.db import Database
 from shared.idempotency import forget_old_keys
@@ -34,7 +34,7 @@ async def watch_clock(db: Database, scope: Scope) -> timedelta:
             now = (await unit.conn.execute(select(clock(SCHEMA)))).scalar_one()
             await store.pull_back_positions(unit.conn, scope.jurisdiction, back, now)
             title = f"The clock of the teams database went back by {back.total_seconds():.0f} s. Shifts and breaks follow the new time."
-            await raise_alert(unit.conn, alert, Alarm("clock_stepped_back", SCHEMA, Severity.SERVICE, title))
+            await raise_again(unit.conn, alert, Alarm("clock_stepped_back", SCHEMA, Severity.SERVICE, title))
             unit.then(lambda: scope.wake(ALERTS))
     return back
 

@@ -230,7 +230,7 @@ async def watch_clock(db: Database, desk: Desk) -> None:
         if not back:
             return
         await due.move_deadlines_back(unit.conn, back)
-        await alarm(
+        await alarm_again(
             unit.conn,
             Alarm("clock_stepped_back", "intake", Severity.SERVICE,
                   f"The database's clock went back by {back.total_seconds():.0f} s; live deadlines were moved with it."),

@@ -91,9 +91,14 @@ async def test_a_clock_that_steps_back_moves_every_live_deadline_with_it(world: 
     assert abs(datetime.fromisoformat(offer["act_by"]) - act_by - timedelta(hours=1)) < timedelta(seconds=1)
     alerts = (await world.get("/v1/alerts")).json()["items"]
     assert [alert["kind"] for alert in alerts] == ["clock_stepped_back"]
+    await world.post(f"/v1/alerts/{alerts[0]['id']}/acknowledge", {}, "supervisor")
     await Upkeep(state.db, state.desk, state.teams).watch_clock()
     async with pg.connected(world.database.admin) as admin:
         assert await admin.fetchval("SELECT act_by FROM dispatch.assignment") == act_by, "once is enough"
+        await admin.execute("UPDATE dispatch.clock_watch SET latest_at = dispatch.clock() + interval '1 hour'")
+    await Upkeep(state.db, state.desk, state.teams).watch_clock()
+    (again,) = (await world.get("/v1/alerts")).json()["items"]
+    assert (again["id"] != alerts[0]["id"], again["acknowledged_at"]) == (True, None), "a second step is told too"
 
 
 async def test_two_replicas_share_the_work_and_a_tablet_on_one_hears_of_the_other(world: World) -> None:

@@ -263,4 +263,11 @@ class TestClock:
         await sweep(intake, deadlines.watch_clock)
         [after] = await intake.rows("SELECT act_by FROM intake.call")
         assert timedelta(seconds=29) < before.act_by - after.act_by <= timedelta(seconds=30)
-        assert ("clock_stepped_back", "intake") in await alerts(intake)
+        [first] = (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]
+        assert (first["kind"], first["subject"]) == ("clock_stepped_back", "intake")
+        await intake.post(f"/v1/alerts/{first['id']}/acknowledge", None, Role.SUPERVISOR)
+        async with pg.connected(database.admin) as admin:
+            await admin.execute("UPDATE intake.clock_watch SET latest_at = latest_at + interval '30 seconds'")
+        await sweep(intake, deadlines.watch_clock)
+        [again] = (await intake.get("/v1/alerts", Role.SUPERVISOR)).json()["items"]
+        assert (again["id"] != first["id"], again["acknowledged_at"]) == (True, None), "a second step is told too"

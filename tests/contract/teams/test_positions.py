@@ -108,3 +108,9 @@ async def test_after_the_clock_stepped_back_newer_fixes_are_believed_at_once(
     alerts = (await api.ok("GET", "/v1/alerts"))["items"]
     assert [alert["kind"] for alert in alerts] == ["clock_stepped_back"]
     assert await watch_clock(teams_db, SCOPE) == timedelta(0)
+    await api.ok("POST", f"/v1/alerts/{alerts[0]['id']}/acknowledge")
+    async with pg.connected(fresh_database.admin) as admin:
+        await admin.execute("UPDATE teams.clock_watch SET latest_at = clock_timestamp() + interval '1 h'")
+    await watch_clock(teams_db, SCOPE)
+    (again,) = (await api.ok("GET", "/v1/alerts"))["items"]
+    assert (again["id"] != alerts[0]["id"], again["acknowledged_at"]) == (True, None), "a second step is told too"
