@@ -35,7 +35,7 @@ goes neither on break nor off duty, and that a released hold never comes back. I
 def create_app(settings: Settings, *, intake: Intake | None = None) -> FastAPI:
     """Return the service; its database is opened when its lifespan begins. `intake` replaces the client of the real one, for tests."""
     db = Database(
-        settings.database_dsn.get_secret_value(), application="commonground-teams", pool_size=settings.pool_size
+        settings.database_dsn.unicode_string(), application="commonground-teams", pool_size=settings.pool_size
     )
     hub = Hub(db.dsn, f"{SCHEMA}_news")
     system = Scope(settings.jurisdiction, Caller(Role.SERVICE, "teams"), hub.wake)

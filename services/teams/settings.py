@@ -3,18 +3,10 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError
+from pydantic import Field, PostgresDsn
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.auth import TokenSecret
-
-
-def _postgres(dsn: SecretStr) -> SecretStr:
-    try:
-        TypeAdapter(PostgresDsn).validate_python(dsn.get_secret_value())
-    except ValidationError as error:
-        raise ValueError("It is an address such as postgresql://login:password@host:5432/database.") from error
-    return dsn
 
 
 class Settings(BaseSettings):
@@ -24,7 +16,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8003
-    database_dsn: Annotated[SecretStr, AfterValidator(_postgres)]
+    database_dsn: PostgresDsn
     """postgresql://login:password@host:port/database, the login role's."""
     token_secret: TokenSecret
     """The key that signs bearer tokens; the same for all three services."""

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -17,6 +17,22 @@ from tests.unit.intake.evidence import PROTOCOL
 Change = Callable[[dict[str, Any]], object]
 
 
+LIMITS: Final = {
+    "people_in_quarrel": 10,
+    "people_at_gathering": 30,
+    "adult_age": 18,
+    "least_known_words": 1,
+    "least_known_share": 0.5,
+    "unknown_words_forgiven": 1,
+    "most_unknown_share": 0.5,
+    "words_per_explanation": 8,
+    "words_per_explained_deed": 5,
+    "shortest_to_explain": 3,
+    "unexplained_words_forgiven": 11,
+    "most_foreign_share": 0.3,
+}
+
+
 def minimal() -> dict[str, Any]:
     """Return the smallest document that states a protocol."""
     core = [{"denies": [fact], "en": ["fine"]} for fact in CORE_FOUR]
@@ -25,20 +41,7 @@ def minimal() -> dict[str, Any]:
         "effective_from": "2026-11-01T00:00:00-07:00",
         "approved_by": "a test",
         "languages": ["en"],
-        "limits": {
-            "people_in_quarrel": 10,
-            "people_at_gathering": 30,
-            "adult_age": 18,
-            "least_known_words": 1,
-            "least_known_share": 0.5,
-            "unknown_words_forgiven": 1,
-            "most_unknown_share": 0.5,
-            "words_per_explanation": 8,
-            "words_per_explained_deed": 5,
-            "shortest_to_explain": 3,
-            "unexplained_words_forgiven": 11,
-            "most_foreign_share": 0.3,
-        },
+        "limits": dict(LIMITS),
         "codes": [{"verdict": "allowed", "matter": "dispute", "codes": ["415N"]}],
         "classes": {"arms": ["gun knife"]},
         "rules": [{"id": "weapon", "reason": "weapon", "effect": "unsafe", "explanation": "x", "en": ["$arms"]}],

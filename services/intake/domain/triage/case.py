@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from services.intake.domain.triage.model import (
-    CORE_FOUR,
-    Fact,
-    Reason,
-)
-from services.intake.domain.triage.protocol import (
-    CodeEntry,
-    Rule,
-)
+from services.intake.domain.triage.model import CORE_FOUR, Fact, Reason
+from services.intake.domain.triage.protocol import CodeEntry, Rule
 from services.intake.domain.triage.reader import Words
 
 

@@ -7,13 +7,7 @@ from typing import Final
 
 from services.intake.domain.triage.case import Case, plain, quoting
 from services.intake.domain.triage.lines import run_on, unwrapped
-from services.intake.domain.triage.model import (
-    Effect,
-    Evidence,
-    Fact,
-    RecommendedResponse,
-    Statement,
-)
+from services.intake.domain.triage.model import Effect, Evidence, Fact, RecommendedResponse, Statement
 from services.intake.domain.triage.opinion import Heard, sentence_around
 from services.intake.domain.triage.protocol import (
     AMBIGUOUS_SHOWN,

@@ -8,18 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from services.intake.domain.triage.case import Case, plain
-from services.intake.domain.triage.model import (
-    CORE_FOUR,
-    FACT_KEYS,
-    Effect,
-    Evidence,
-    Fact,
-    PlaceStatus,
-    Reason,
-)
-from services.intake.domain.triage.protocol import (
-    Protocol,
-)
+from services.intake.domain.triage.model import CORE_FOUR, FACT_KEYS, Effect, Evidence, Fact, PlaceStatus, Reason
+from services.intake.domain.triage.protocol import Protocol
 from services.intake.domain.triage.statement import StatementReader
 
 WORSE_WHEN_NO: Final = frozenset({"caller_safe", "consent", "location_known"})
