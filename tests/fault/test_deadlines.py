@@ -179,9 +179,12 @@ async def test_with_teams_gone_for_good_the_call_is_returned_by_its_deadline(fie
     corner = await field.corner()
     field.system.kill("teams")
     call = await corner.report()
-    await corner.cad.until(call, "queued")
-    assign_by = await field.value("SELECT assign_by FROM dispatch.incident WHERE id = $1::text::uuid", call["id"])
-    await field.just_after(assign_by)
+
+    async def dispatch_has_it() -> datetime | None:  # intake calls it queued before that
+        rows = await field.rows("SELECT assign_by FROM dispatch.incident WHERE id = $1::text::uuid", call["id"])
+        return rows[0]["assign_by"] if rows else None
+
+    await field.just_after(await eventually("dispatch has the call", dispatch_has_it))
     returned = await corner.cad.until(call, "returned", within_s=IN_TIME_S + 3)
     assert returned["return_reason"] in {"system_fault", "no_team_on_duty", "all_teams_busy"}
 
