@@ -47,13 +47,13 @@ async def pasted(blocks: list[str], folder: Path) -> list[str]:
     return [part.strip() for part in said.split(MARK)[1:]]
 
 
-UNTIL_OFFERED: Final = """
+UNTIL: Final = """
 for _ in $(seq 100); do
-  curl -s "$INTAKE/v1/calls/demo-cad:$EVENT" -H "Authorization: Bearer $CAD" | field status | grep -q offered && break
+  curl -s "$INTAKE/v1/calls/demo-cad:$EVENT" -H "Authorization: Bearer $CAD" | field status | grep -q {} && break
   sleep 0.2
 done
 """
-"""A reader needs a moment for the next block; the machine that runs the tests may need a longer one for the offer."""
+"""A reader needs a moment for the next block; the machine that runs the tests may need a longer one for what happens between."""
 
 
 def bash(script: str, folder: Path) -> str:
@@ -68,7 +68,8 @@ def bash(script: str, folder: Path) -> str:
 async def test_the_readme_brings_a_call_to_a_team_and_back(system: System, tmp_path: Path) -> None:
     await prepare(system, tmp_path)
     blocks = blocks_of("README.md")
-    blocks[1] += UNTIL_OFFERED
+    blocks[1] += UNTIL.format("offered")
+    blocks[4] += UNTIL.format("closed")
     prepared, reported, asked, tablet, worked, closed = await pasted(blocks, tmp_path)
     assert prepared == ""
     call = json.loads(reported)

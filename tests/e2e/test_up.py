@@ -22,6 +22,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from services.processes import port_is_free
+from tests.patience import Patience
 from tests.pg import SECRET
 
 READY_WITHIN_S = 90.0
@@ -65,18 +66,18 @@ class Up:
         return "\n".join(self.lines)
 
     def wait_for(self, text: str, within_s: float = READY_WITHIN_S) -> None:
-        deadline = time.monotonic() + within_s
+        patience = Patience(within_s)
         while text not in self.said:
-            assert time.monotonic() < deadline, f"never said {text!r}:\n{self.said}"
+            assert not patience.is_over(), f"never said {text!r}:\n{self.said}"
             assert self.process.poll() is None or text in self.said, f"ended before it said {text!r}:\n{self.said}"
             self.family |= descendants(self.process.pid)
             time.sleep(0.05)
         self.family |= descendants(self.process.pid)
 
     def ends(self, within_s: float = READY_WITHIN_S) -> int:
-        deadline = time.monotonic() + within_s
+        patience = Patience(within_s)
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"does not end:\n{self.said}"
+            assert not patience.is_over(), f"does not end:\n{self.said}"
             self.family |= descendants(self.process.pid)
             time.sleep(0.02)
         self._reader.join(5)
@@ -116,8 +117,8 @@ def is_running(pid: int) -> bool:
 
 
 def eventually(holds: Callable[[], bool], within_s: float = READY_WITHIN_S) -> bool:
-    deadline = time.monotonic() + within_s
-    while time.monotonic() < deadline:
+    patience = Patience(within_s)
+    while not patience.is_over():
         if holds():
             return True
         time.sleep(0.05)

@@ -1,6 +1,5 @@
 """Who stands around the system: a CAD, a crew with its tablet, a reviewer, a supervisor. Each speaks only the public API."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from uuid import uuid4
 from services.tokens import Tokens
 from shared.auth import Role
 from tests.field.wire import Body, Reply, Wire, eventually
+from tests.patience import Patience
 
 FINAL: Final = frozenset({"closed", "returned", "cancelled"})
 DENIED: Final = {"weapons": "no", "violence": "no", "injuries": "no", "threats": "no"}
@@ -96,7 +96,7 @@ class Cad:
         self, call: Body, status: str, *, within_s: float = 10.0, where: Callable[[Body], bool] | None = None
     ) -> Body:
         """Follow the call by long-polls until it has `status` (and `where` holds); return it. Raises AssertionError."""
-        deadline = time.monotonic() + within_s
+        patience = Patience(within_s, look_s=2.5)  # a poll and a bit
         known, etag = call, None
         while True:
             path = f"/v1/calls/{call['id']}"
@@ -109,7 +109,7 @@ class Cad:
                 etag = etag if reply.status == 304 else None
             said = f"the call is {known['status']} ({known['return_reason'] or known['outcome']}), not {status}"
             assert known["status"] not in FINAL or known["status"] == status, said
-            assert time.monotonic() < deadline, f"{said} after {within_s:g} s; assignment {known['assignment']}"
+            assert not patience.is_over(), f"{said} after {within_s:g} s; assignment {known['assignment']}"
 
     async def changes(self, after: str | None = None, *, wait_s: float | None = None) -> Body:
         """Return the next page of the feed."""
@@ -168,7 +168,7 @@ class Tablet:
         where: Callable[[Body], bool] | None = None,
     ) -> Body:
         """Wait until the tablet shows this call in this status; return the item. Raises AssertionError."""
-        deadline, etag, seen = time.monotonic() + within_s, None, "nothing"
+        patience, etag, seen = Patience(within_s, look_s=1.5), None, "nothing"
         while True:
             reply = await self.poll(etag, wait_s=1)
             if reply.ok:
@@ -178,7 +178,7 @@ class Tablet:
                     if item["status"] == status and (where is None or where(item)):
                         return item
                 seen = ", ".join(item["status"] for item in mine) or "nothing"
-            assert time.monotonic() < deadline, f"{self.name} shows {seen}, not {status}, after {within_s:g} s"
+            assert not patience.is_over(), f"{self.name} shows {seen}, not {status}, after {within_s:g} s"
 
     async def is_empty_of(self, call: Body, *, within_s: float = 10.0) -> None:
         """Wait until the call has left the tablet."""

@@ -5,11 +5,11 @@ the only reason why one query can look at all of them.
 """
 
 import asyncio
-import time
 from collections.abc import Mapping
 from typing import Final
 
 from tests.field.ground import Field
+from tests.patience import Patience
 
 ALWAYS: Final[Mapping[str, str]] = {
     "a team has two live assignments": """
@@ -95,8 +95,8 @@ async def hold_now(field: Field) -> None:
 async def hold_at_rest(field: Field, *, within_s: float = 15.0) -> None:
     """Raise AssertionError unless all promises hold soon."""
     await hold_now(field)
-    deadline = time.monotonic() + within_s
+    patience = Patience(within_s, look_s=0.5)
     while wrong := await broken(field, AT_REST):
-        assert time.monotonic() < deadline, wrong
+        assert not patience.is_over(), wrong
         await asyncio.sleep(0.2)
     await hold_now(field)

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import httpx2
 
 from shared.problems import URN
+from tests.patience import Patience
 
 T = TypeVar("T")
 Body = dict[str, Any]
@@ -159,12 +160,12 @@ class Wire:
 
 async def eventually(what: str, look: Callable[[], Awaitable[T | None]], *, within_s: float = 10.0) -> T:
     """Return the first thing that `look` finds (neither None nor False). Raises AssertionError after `within_s`."""
-    deadline = time.monotonic() + within_s
+    patience = Patience(within_s)
     while True:
         found = await look()
         if found is not None and found is not False:
             return found
-        assert time.monotonic() < deadline, f"waited {within_s:g} s in vain: {what}"
+        assert not patience.is_over(), f"waited {within_s:g} s in vain: {what}"
         await asyncio.sleep(_POLL_S)
 
 

@@ -19,6 +19,7 @@ from services.dispatch.settings import Settings
 from shared.auth import Caller, Role, issue
 from tests import pg, pools
 from tests.contract.dispatch import fakes
+from tests.patience import Patience
 
 SECRET = "of-the-tests-and-long-enough-for-hs256"
 
@@ -99,10 +100,11 @@ class World:
 
     async def until(self, look: Callable[[], Awaitable[Any]]) -> Any:
         """Return the first true answer of `look`, woken by nothing but its own patience: how soon it comes is for benchmarks."""
-        async with asyncio.timeout(30):
-            while not (found := await look()):  # noqa: ASYNC110 - what is waited for happens in a database
-                await asyncio.sleep(0.01)
-            return found
+        patience = Patience(30)
+        while not (found := await look()):
+            assert not patience.is_over(), "waited in vain"
+            await asyncio.sleep(0.01)
+        return found
 
     async def passes(self, time: timedelta) -> None:
         """Let time pass: every time that dispatch has stored moves into the past by as much, and intake is heard again.

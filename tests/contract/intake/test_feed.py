@@ -80,7 +80,7 @@ async def test_a_waiting_cad_is_woken(intake: Intake) -> None:
     waiting = asyncio.create_task(intake.get(f"/v1/changes?after={page['next']}", headers={"Prefer": "wait=20"}))
     await asyncio.sleep(0.05)
     call = await intake.report(safe_report())
-    answer = await asyncio.wait_for(waiting, 3)
+    answer = await asyncio.wait_for(waiting, 10)
     assert answer.json()["items"][0]["call"]["id"] == call["id"]
 
 

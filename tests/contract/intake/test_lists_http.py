@@ -64,7 +64,7 @@ async def test_a_long_poll_of_a_call_ends_with_its_next_change(intake: Intake) -
     await asyncio.sleep(0.05)
     assert not waiting.done()
     await intake.progress(call, view(2, "committed", assignment=assigned("accepted")))
-    answer = await asyncio.wait_for(waiting, 3)
+    answer = await asyncio.wait_for(waiting, 10)
     assert (answer.status_code, answer.json()["status"]) == (200, "accepted")
 
 
@@ -82,7 +82,7 @@ async def test_a_waiting_reviewer_is_woken_and_counts_as_there(intake: Intake) -
     waiting = asyncio.create_task(intake.get("/v1/calls?review=open", Role.REVIEWER, headers=headers))
     await asyncio.sleep(0.05)
     call = await intake.report(doubtful_report())
-    answer = await asyncio.wait_for(waiting, 3)
+    answer = await asyncio.wait_for(waiting, 10)
     assert [item["id"] for item in answer.json()["items"]] == [call["id"]]
 
 

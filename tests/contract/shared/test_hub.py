@@ -33,7 +33,7 @@ async def test_ones_own_notification_wakes_nobody_twice(hubs: tuple[Hub, Hub]) -
     here, there = hubs
     here.wake("k")
     async with here.listening("k") as news, there.listening("k") as news_there:
-        await asyncio.wait_for(news_there.wait(), 5)  # so the notification has come round
+        await asyncio.wait_for(news_there.wait(), 10)  # so the notification has come round
         await asyncio.sleep(0.05)
         assert not news.is_set()
 

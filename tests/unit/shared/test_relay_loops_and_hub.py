@@ -134,7 +134,7 @@ async def test_a_loop_outlives_a_pass_that_raises() -> None:
 
     loop = Loop("test", work, 0.001)
     loop.start()
-    await asyncio.wait_for(five.wait(), 5)
+    await asyncio.wait_for(five.wait(), 10)
     await loop.stop()
     stopped_at = passes
     await asyncio.sleep(0.01)
