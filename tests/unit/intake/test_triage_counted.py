@@ -59,3 +59,43 @@ def test_a_crime_against_a_person_is_found_where_its_sentence_goes_on_from_a_cal
 
 def test_nothing_more_is_denied_by_what_is_only_a_little_less() -> None:
     assert decided(said(f"{QUARREL} Sin golpes, nada más que un empujón.")).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Nothing abt weapons.",
+        "No reported injuries, no reported weapons.",
+        "Everyone is free of threats and weapons.",
+        "No party has weapons.",
+        "Nothing to suggest weapons.",
+        "It never came to hitting.",
+        "No one armed, no one hurt, strictly talk.",
+        "No se habla de armas ni amenazas.",
+    ],
+)
+def test_a_danger_is_denied_in_these_words_too(told: str) -> None:
+    assert (
+        decided(said(f"Two neighbors argue over a parking spot, both by the mailboxes. {told}")).verdict is Verdict.SAFE
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "He never got to hit her because she ran inside.",
+        "There is nothing about him that is calm, he has a knife.",
+        "He broke free of her and got a bat.",
+        "No customer has left and he has a knife.",
+        "Nothing to suggest he will stop hitting her.",
+        "No reported injuries yet but he hit her twice.",
+        "It never came to blows before today.",
+        "No one reported it but he stabbed him.",
+        "No se habló de armas, trae una pistola.",
+    ],
+)
+def test_what_only_looks_like_such_a_denial_denies_no_danger(told: str) -> None:
+    assert (
+        decided(said(f"Two neighbors argue over a parking spot, both by the mailboxes. {told}")).verdict
+        is not Verdict.SAFE
+    )
