@@ -9,7 +9,8 @@ from tests.unit.intake.evidence import QUARREL, RECITAL, decided, said
 @pytest.mark.parametrize(
     "told",
     [
-        "The valet wont give the keys back to the guest without the ticket, and the two argue politely at the stand about it.",
+        "The bride says that 40 dollars for a boutonniere is extortion and argues with the florist at the counter about the bill.",
+        "No actual weapons, it is a board game club and the members argue about the rules of the siege.",
         "The vendor wants her stand 20 ft away from his and they argue about the line on the ground.",
         "The guest asked to feel the fabric before paying and the two argue about a wrinkle.",
         "Bakery owner knows who drew on her window with chalk last month and they argue about the cleaning.",
@@ -28,6 +29,7 @@ def test_an_ordinary_sentence_is_no_danger(told: str) -> None:
     ("told", "rule"),
     [
         ("He wont give her the keys and blocks the door.", "restraint"),
+        ("He wants 500 or he sends the tape, that is extortion.", "extortion"),
         ("He has to stay 20 ft away from her.", "restraining_order"),
         ("She is to keep 100 yards from him.", "restraining_order"),
         ("He asked for a quick feel in the stock room.", "sexual_offense"),
