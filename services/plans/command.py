@@ -176,7 +176,8 @@ async def show(system: RunningSystem, plan: Written) -> list[str]:
     """Say what applying the plan would change."""
     version, changes = await _changes(system, plan)
     lines = [f"  {change.pointer}: {change.before!r} -> {change.after!r}" for change in changes]
-    return [f"{plan.neighborhood}: {len(changes)} changes to version {version}", *lines]
+    changed = "1 change" if len(changes) == 1 else f"{len(changes)} changes"
+    return [f"{plan.neighborhood}: {changed} to version {version}", *lines]
 
 
 async def adopt(system: RunningSystem, plan: Written) -> list[str]:

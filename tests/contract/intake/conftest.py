@@ -144,6 +144,14 @@ async def running(dsn: str, dispatch: FakeDispatch, **settings: Any) -> AsyncIte
             yield Intake(app, client, dispatch)
 
 
+async def eventually_confirmed(intake: Intake) -> None:
+    """Wait until dispatch has confirmed every wish, and the call's version is what it stays."""
+    patience = Patience(30)
+    while await intake.rows("SELECT 1 FROM intake.wish WHERE next_try_at IS NOT NULL"):
+        assert not patience.is_over(), "a wish was never confirmed"
+        await asyncio.sleep(0.005)
+
+
 @pytest.fixture(scope="module")
 async def database(database: pg.Clone) -> AsyncIterator[pg.Clone]:
     """The module's database, with connections that stay open from test to test."""

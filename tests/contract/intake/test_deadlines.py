@@ -11,7 +11,7 @@ from services.intake.peers import WishesMissing
 from shared.auth import Role
 from shared.messages.incidents import HeartbeatAnswer
 from tests import pg
-from tests.contract.intake.conftest import Intake, doubtful_report, eventually, safe_report
+from tests.contract.intake.conftest import Intake, doubtful_report, eventually, eventually_confirmed, safe_report
 from tests.contract.intake.fakes import assigned, view
 from tests.contract.intake.test_progress import queued
 
@@ -199,15 +199,6 @@ class TestHeartbeat:
         assert {str(wish.call_id) for wish in intake.dispatch.wishes} == {going, new}
         [alert] = await intake.rows("SELECT kind FROM intake.alert WHERE resolved_at IS NULL")
         assert alert.kind == "dispatch_restored"
-
-
-async def eventually_confirmed(intake: Intake) -> None:
-    """Wait until dispatch has confirmed every wish."""
-    for _ in range(1000):
-        if not await intake.rows("SELECT 1 FROM intake.wish WHERE next_try_at IS NOT NULL"):
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("a wish was never confirmed")
 
 
 class TestAcknowledgement:

@@ -3,7 +3,14 @@
 from typing import Any
 
 from shared.auth import Role
-from tests.contract.intake.conftest import DENIED, Intake, doubtful_report, eventually, safe_report
+from tests.contract.intake.conftest import (
+    DENIED,
+    Intake,
+    doubtful_report,
+    eventually,
+    eventually_confirmed,
+    safe_report,
+)
 from tests.contract.intake.fakes import assigned, view
 
 
@@ -109,7 +116,8 @@ async def test_a_clearance_names_what_it_clears_word_for_word_and_a_new_phrase_s
         for reason in doubt["decision"]["reasons"]
         if reason["effect"] == "review"
     }
-    cleared = await intake.post(f"{path}/review", civilian(doubt), Role.REVIEWER)
+    await eventually_confirmed(intake)
+    cleared = await intake.post(f"{path}/review", civilian(await intake.call(call["id"])), Role.REVIEWER)
     assert cleared.json()["status"] == "queued", cleared.text
     [row] = await intake.rows("SELECT cleared, by, reason FROM intake.review")
     assert {tuple(item) for item in row.cleared} == named

@@ -15,9 +15,9 @@ from services.intake.peers import DispatchRefused
 from services.intake.store.calls import lock_calls
 from shared.db import Database
 from tests import pg
-from tests.contract.intake.conftest import Intake, eventually
+from tests.contract.intake.conftest import Intake, eventually, eventually_confirmed
 from tests.contract.intake.fakes import assigned, view
-from tests.contract.intake.test_deadlines import alerts, eventually_confirmed, passed, sweep
+from tests.contract.intake.test_deadlines import alerts, passed, sweep
 from tests.contract.intake.test_progress import queued
 
 
