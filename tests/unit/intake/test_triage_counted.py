@@ -59,6 +59,13 @@ def test_a_crime_against_a_person_is_found_where_its_sentence_goes_on_from_a_cal
     )
 
 
+def test_no_calm_story_sets_aside_that_somebody_was_threatened() -> None:
+    calm = "Two neighbors argue politely over a parking spot, both by the mailboxes, they both want someone to help them talk it out."
+    threatened = "The tenant made threats to the manager about the mailbox and the lease."
+    for told in (f"{calm} {threatened}", f"{threatened} {calm}"):
+        assert decided(said(told)).verdict is Verdict.UNSAFE
+
+
 def test_nothing_more_is_denied_by_what_is_only_a_little_less() -> None:
     assert decided(said(f"{QUARREL} Sin golpes, nada más que un empujón.")).verdict is not Verdict.SAFE
 
