@@ -1,4 +1,4 @@
-"""Constructions that ordinary sentences fell into: what was made loose or narrower, and what it still finds."""
+"""Constructions that ordinary sentences fell into, and more ways to deny: what is narrower now, and what it still finds."""
 
 import pytest
 
@@ -9,8 +9,6 @@ from tests.unit.intake.evidence import QUARREL, RECITAL, decided, said
 @pytest.mark.parametrize(
     "told",
     [
-        "The bride says that 40 dollars for a boutonniere is extortion and argues with the florist at the counter about the bill.",
-        "No actual weapons, it is a board game club and the members argue about the rules of the siege.",
         "The vendor wants her stand 20 ft away from his and they argue about the line on the ground.",
         "The guest asked to feel the fabric before paying and the two argue about a wrinkle.",
         "Bakery owner knows who drew on her window with chalk last month and they argue about the cleaning.",
@@ -40,6 +38,7 @@ def test_an_ordinary_sentence_is_no_danger(told: str) -> None:
         ("Trabajan sin paga por la pasada.", "trafficking"),
         ("No llegas a mañana, le dijo.", "threat_implied"),
         ("No dura ni un mes.", "threat_implied"),
+        ("Van a arreglar a golpes lo del cajón.", "violence_imminent"),
         ("Lo asaltaron.", "crime_in_progress"),
         ("She says there are mics in her teeth.", "delusion"),
         ("He debates people who arent there.", "delusion"),
@@ -59,11 +58,17 @@ def test_a_crime_against_a_person_is_found_where_its_sentence_goes_on_from_a_cal
     )
 
 
-def test_no_calm_story_sets_aside_that_somebody_was_threatened() -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        "The tenant made threats to the manager about the mailbox and the lease.",
+        "The owner asked for money to keep the photos off the internet, it is extortion.",
+    ],
+)
+def test_no_calm_story_sets_aside_a_threat_or_an_extortion(told: str) -> None:
     calm = "Two neighbors argue politely over a parking spot, both by the mailboxes, they both want someone to help them talk it out."
-    threatened = "The tenant made threats to the manager about the mailbox and the lease."
-    for told in (f"{calm} {threatened}", f"{threatened} {calm}"):
-        assert decided(said(told)).verdict is Verdict.UNSAFE
+    for text in (f"{calm} {told}", f"{told} {calm}"):
+        assert decided(said(text)).verdict is Verdict.UNSAFE
 
 
 def test_nothing_more_is_denied_by_what_is_only_a_little_less() -> None:
