@@ -9,7 +9,7 @@ import pytest
 
 from services.intake.domain.triage.decide import clearance_of
 from services.intake.domain.triage.model import Statement, Verdict
-from tests.unit.intake.evidence import QUARREL, decided, said, without
+from tests.unit.intake.evidence import QUARREL, RECITAL, decided, rules, said, without
 from tests.unit.intake.test_triage_cases import cases
 
 DISGUISED: Final = (
@@ -130,3 +130,23 @@ def test_what_an_unknown_field_tells_in_a_sentence_is_understood_or_a_person_rea
 def test_codes_and_names_in_unknown_fields_are_no_sentences() -> None:
     fields = "unit: CT04 1121\nbeat: 4A23 RD 412\ncalltaker: Maria Gonzalez\nremarks: caller would like a mediator to talk with both"
     assert decided(said(extra_text=fields)).verdict is Verdict.SAFE
+
+
+@pytest.mark.parametrize("told", ["He has a kn*fe.", "He has a g*n", "Le dio un nav*jazo."])
+def test_a_letter_behind_a_star_is_for_a_person(told: str) -> None:
+    decision = decided(said(f"{QUARREL} {RECITAL} {told}"))
+    assert decision.verdict is not Verdict.SAFE
+    assert "garbled_text" in rules(decision)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "She called him a b*tch over the bill.",
+        "He says it is f***ing loud.",
+        "**no** weapons, *verbal* only.",
+        "415*no weapons*verbal",
+    ],
+)
+def test_a_curse_behind_a_star_and_stars_between_words_hide_nothing(told: str) -> None:
+    assert "garbled_text" not in rules(decided(said(f"{QUARREL} {RECITAL} {told}")))

@@ -212,3 +212,18 @@ def test_between_partners_fear_or_history_disqualifies() -> None:
 def test_the_spanish_quarrel_is_as_safe_as_the_english_one() -> None:
     decision = decided(said(f"{QUARREL_ES} Sin armas, sin golpes, sin amenazas, nadie herido.", language="es"))
     assert decision.verdict is Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    ("told", "rule"),
+    [("Help.", "said_alone"), ("Socorro.", "said_alone"), ("417", "code_alone"), ("Poss 211 now.", "code_in_words")],
+)
+def test_a_cry_for_help_and_a_code_are_heard(told: str, rule: str) -> None:
+    decision = decided(said(f"{QUARREL} {RECITAL} {told}"))
+    assert decision.verdict is not Verdict.SAFE
+    assert rule in rules(decision)
+
+
+@pytest.mark.parametrize("told", ["They ask the office for help.", "He lives in unit 417.", "The bill is 211 dollars."])
+def test_help_with_something_and_any_number_are_neither(told: str) -> None:
+    assert decided(said(f"{QUARREL} {told} {RECITAL}")).verdict is Verdict.SAFE

@@ -45,7 +45,7 @@ ONLY_THIS_RULE: Final = {
     "suicidal_means": "She is on the ledge.",
     "suicidal_ideation": "She wants to die.",
     "delusion": "The staff are all robots.",
-    "mental_crisis": "He hears voices.",
+    "mental_crisis": "She is psychotic.",
     "medical_sign": "Pain in his left arm.",
     "medical": "She can't breathe.",
     "overdose": "She took too many.",
@@ -55,6 +55,8 @@ ONLY_THIS_RULE: Final = {
     "caller_unsafe": "RP is whispering.",
     "unknown_trouble": "A woman is screaming.",
     "hate": "It is a hate crime.",
+    "code_alone": "242.",
+    "code_in_words": "It is a 242 now.",
     "crowd_hostile": "A mob is forming.",
     "out_of_scope": "There is a pothole.",
 }

@@ -40,7 +40,9 @@ _ASKED = PROTOCOL.second_opinion
 assert _ASKED is not None
 ALONE = replace(
     PROTOCOL,
-    second_opinion=_ASKED._replace(above=10**15, above_ambiguous=-(10**15), above_plain=-(10**15), above_unnamed=None),
+    second_opinion=_ASKED._replace(
+        above=10**15, above_ambiguous=-(10**15), above_plain=-(10**15), above_unnamed=None, above_sentence=None
+    ),
 )
 """The rules with an opinion that says nothing of any story; ambiguous words are for a person."""
 
@@ -263,3 +265,43 @@ def test_the_page_of_its_figures_is_about_the_one_in_force() -> None:
     page = (Path(__file__).parents[3] / "docs" / "second-opinion.md").read_text(encoding="utf-8")
     stated = PROTOCOL.document[SECOND_OPINION]
     assert f"SHA-256 `{stated['sha256']}`), asked above {stated['above']}." in page
+
+
+def test_a_sentence_that_sounds_unfit_is_for_a_person_whatever_calm_is_told_around_it() -> None:
+    unfit = "He likes how her hair smells and says so each morning"
+    told = f"{QUARREL} {unfit}. He naps. {QUARREL}"
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    heard = asked.opinion.listen(read(told, PROTOCOL).story)
+    loudest = max(each.score for each in heard.sentences)
+
+    def said_so(above_sentence: int | None) -> list[str | None]:
+        calm = asked._replace(above=heard.score, above_sentence=above_sentence)
+        reasons = decide(evidence(said(told)), replace(PROTOCOL, second_opinion=calm), PlanRules()).reasons
+        return [reason.quote for reason in reasons if reason.rule == SECOND_OPINION]
+
+    assert said_so(loudest - 1) == [unfit]
+    assert said_so(loudest) == said_so(None) == []
+    assert "He naps" not in said_so(-(10**15))  # two words are for the rules
+    assert unfit in said_so(-(10**15))
+
+
+def test_each_sentence_has_its_own_score_and_no_distant_one_changes_it() -> None:
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    around = [
+        "The rent is due on Monday and they argue about the hallway light.",
+        "They argue about the dog next door.",
+    ]
+    told = "He likes how her hair smells when she sleeps and says so each morning."
+    scores = set()
+    for before, behind in ((around, around[::-1]), ([around[0], *around], [around[1], around[0], around[0]])):
+        story = tokenize(" ".join((*before, told, *behind)))
+        heard = asked.opinion.listen(story)
+        assert [" ".join(token.word for token in story[each.first : each.last + 1]) for each in heard.sentences] == [
+            " ".join(token.word for token in tokenize(each)) for each in (*before, told, *behind)
+        ]
+        scores.add(heard.sentences[len(before)].score)
+    assert len(scores) == 1
+    only = asked.opinion.listen(tokenize(told))
+    assert [each.score for each in only.sentences] == [only.score]

@@ -13,6 +13,7 @@ number on every machine.
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from threading import Lock
 from typing import Any, Final, NamedTuple
 from zlib import crc32
@@ -45,6 +46,17 @@ class Heard(NamedTuple):
     """The higher, the less like a call for civilians; only its order means something."""
     loudest: int
     """The token around which most of it was heard."""
+    sentences: tuple["Sentence", ...] = ()
+    """What each sentence sounds like where it stands."""
+
+
+class Sentence(NamedTuple):
+    """What the second opinion makes of one sentence: the others neither add to it nor take from it, but for the words next to it."""
+
+    score: int
+    first: int
+    last: int
+    """Its tokens in the story."""
 
 
 class Further(NamedTuple):
@@ -139,14 +151,23 @@ class Opinion:
         score, loud = self._learned.start, np.zeros(len(words))
         if not words:
             return Heard(score, 0)
-        for found, weights in zip(zip(*self._in_parts(words), strict=True), self._weights, strict=True):
-            most = np.max([part.max(axis=1) for part in found], axis=0)
+        firsts = [at for at in range(len(words)) if not at or words[at - 1] == _STOP]
+        scores = np.full(len(firsts), score)
+        for parts, weights in zip(zip(*self._in_parts(words), strict=True), self._weights, strict=True):
+            found = np.concatenate(parts, axis=1)
+            by_sentence = np.maximum.reduceat(found, firsts, axis=1)
+            scores += weights @ np.maximum(by_sentence, 0).astype(np.int64)
+            most = by_sentence.max(axis=1)
             heard = np.maximum(most, 0) * weights
             score += int(heard.sum())
             # exact too; where a pattern finds as much at two words, both have it
-            against = np.maximum(heard, 0).astype(np.float64)
-            loud += np.concatenate([against @ (part == most[:, None]) for part in found])
-        return Heard(score, whose[int(loud.argmax())])
+            loud += np.maximum(heard, 0).astype(np.float64) @ (found == most[:, None])
+        begun = [*(whose[first] for first in firsts), len(story)]
+        sentences = [
+            Sentence(int(score), first, beyond - 1)
+            for score, (first, beyond) in zip(scores, pairwise(begun), strict=True)
+        ]
+        return Heard(score, whose[int(loud.argmax())], tuple(sentences))
 
     def score_of(self, log_odds: float) -> int:
         """Return the score that is worth `log_odds`."""

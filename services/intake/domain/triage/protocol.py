@@ -51,6 +51,8 @@ class Rule:
     """What its phrases tell counts in full, unless sentence and story sound far calmer than any danger does."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
+    alone: bool = False
+    """Its phrases speak only where they are a whole sentence: "Help." is no help with the forms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +199,8 @@ class SecondOpinion(NamedTuple):
     """Up to this score a story is very calm."""
     above_unnamed: int | None = None
     """Up to this score a story is taken for one of a dispute, although no word names one; None: never."""
+    above_sentence: int | None = None
+    """A sentence that scores higher is for a person to read, however calm the others are; None: no sentence alone."""
 
     def meant(self, sentence: Sequence[Token], story: int) -> str | None:
         """Return the rule that says what an ambiguous word of `sentence` is worth, or None: it counts in full.

@@ -30,7 +30,9 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
     key = top[SECOND_OPINION]
     if_ambiguous = ("above_ambiguous", "above_ambiguous_story") if has_ambiguous else ()
     if_plain = ("above_plain", "above_plain_story") if has_plain else ()
-    fields = key.fields("model", "sha256", "above", *if_ambiguous, *if_plain, optional=("above_unnamed",))
+    fields = key.fields(
+        "model", "sha256", "above", *if_ambiguous, *if_plain, optional=("above_unnamed", "above_sentence")
+    )
     needed = {SECOND_OPINION: Effect.REVIEW}
     if has_ambiguous:
         needed |= {AMBIGUOUS: Effect.REVIEW, AMBIGUOUS_SHOWN: Effect.NOTE}
@@ -56,4 +58,7 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
         above_plain=score("above_plain"),
         above_plain_story=score("above_plain_story"),
         above_unnamed=score("above_unnamed") if "above_unnamed" in fields else None,
+        above_sentence=asked.score_of(fields["above_sentence"].number(above, 100))
+        if "above_sentence" in fields
+        else None,
     )

@@ -179,7 +179,16 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
     """Return every rule by id; those with phrases first, in the order of the file."""
     rules: dict[str, Rule] = {}
     options: Mapping[str, tuple[str, ...]] = {
-        "rules": ("call_type_only", "hides", "yields", "unless_calm", "unless_very_calm", "loose", *_LANGUAGES),
+        "rules": (
+            "alone",
+            "call_type_only",
+            "hides",
+            "yields",
+            "unless_calm",
+            "unless_very_calm",
+            "loose",
+            *_LANGUAGES,
+        ),
         "system_rules": ("unless_calm",),
         "answers": ("key", "value"),
         "combinations": ("all_of", "any_of"),
@@ -240,6 +249,7 @@ def _rule(fields: Mapping[str, Key]) -> Rule:
         unless_calm=read("unless_calm", Key.flag, otherwise=False),
         unless_very_calm=read("unless_very_calm", Key.flag, otherwise=False),
         call_type_only=read("call_type_only", Key.flag, otherwise=False),
+        alone=read("alone", Key.flag, otherwise=False),
     )
 
 

@@ -32,6 +32,8 @@ _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _KNOWN_BESIDE_A_NAME: Final = 2
 """Beside so many known words of its sentence an unknown word with a capital letter is taken for a name: "Ask for Huang."."""
+_SHORTEST_PAIR: Final = 6
+"""Two words apart by a star have so many letters together, or are one whose letter it hides: "kn*fe"."""
 _PER_WORD: Final = 1000
 """Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
 _UNHIDDEN: Final = frozenset(
@@ -57,6 +59,21 @@ class Finding(NamedTuple):
     """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
     plainly_in: tuple[Token, ...] = ()
     """The same, when it is told plainly, in everyday words, and its rule counts unless all sounds very calm."""
+
+
+_CURSES: Final = (
+    "fucking",
+    "bitches",
+    "assholes",
+    "dickhead",
+    "damned",
+    "goddamn",
+    "bullshit",
+    "bastard",
+    "mierda",
+    "pendejo",
+)
+"""What everybody reads in spite of a star. Those that a danger is a letter away from are left out."""
 
 
 class _Told(Enum):
@@ -116,7 +133,12 @@ class _Reader:
         self.found = Found(self.tokens, protocol)
         self.denials = Denials(text, self.tokens, self.found, protocol)
         rules = ((match, protocol.rules[self.found.owner(match).name]) for match in self.found.of(Role.RULE))
-        speaking = [(match, rule) for match, rule in rules if is_call_type or not rule.call_type_only]
+        whole = set(self.sentences)
+        speaking = [
+            (match, rule)
+            for match, rule in rules
+            if (is_call_type or not rule.call_type_only) and (not rule.alone or Span(match.first, match.last) in whole)
+        ]
         denied = [*self.denials.stretches(), *self.denials.undoubted(Role.ELSEWHERE)]
         taken_back = [*self.denials.undoubted(Role.FIGURE), *self.found.spans(Role.UNKNOWN), *denied]
         said_for_others = [Span(match.first, match.last) for match, rule in speaking if rule.hides]
@@ -256,6 +278,8 @@ class _Reader:
             told = [token for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
             if any(len(token.word) == 1 and is_picture(token.word) for token in told):
                 return True  # nobody says what it means
+            if "*" in self.text and any(map(self._is_masked, range(span.first + 1, span.last + 1))):
+                return True
             unknown = [token for token in told if token.word not in known]
             excess = max(0, excess) + len(unknown) * _PER_WORD - allowed * len(told)
             if excess > limits.unknown_words_forgiven * _PER_WORD:
@@ -266,6 +290,18 @@ class _Reader:
             if len(unknown) - one_is_named > limits.most_unknown_share * len(told):
                 return True
         return False
+
+    def _is_masked(self, at: int) -> bool:
+        """Tell whether a letter is hidden right before the word `at`: "kn*fe". Which curse is meant ("f*ck"), all know."""
+        before, word = self.tokens[at - 1], self.tokens[at]
+        mask = self.text[before.end : word.start]
+        if not mask or mask.strip("*") or not (before.word.isalpha() and word.word.isalpha()):
+            return False
+        parts = (before.word, word.word)
+        if sum(map(len, parts)) >= _SHORTEST_PAIR and all(map(self.protocol.lexicon.knows, parts)):
+            return False  # "male*no weapons"
+        masked = re.compile(f"{before.word}.{{{len(mask)}}}{word.word}")
+        return not any(map(masked.match, _CURSES))
 
     def _unexplained(self) -> tuple[list[Span], list[Span]]:
         """Return the sentences with fewer words that explain them than their length calls for.

@@ -221,12 +221,19 @@ class StatementReader:
         return asked.opinion.listen(reading.story)
 
     def _ask_second_opinion(self, text: str, reading: Reading) -> None:
-        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted."""
-        asked = self.protocol.second_opinion
-        if self.told and self._was_told(text):
+        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted.
+
+        Where it does not, each sentence that does so by itself is quoted: no calm ones around it speak for it.
+        """
+        asked, heard, story = self.protocol.second_opinion, self.heard, reading.story
+        if asked is None or heard is None or (self.told and self._was_told(text)):
             return
-        if asked is not None and self.heard is not None and self.heard.score > asked.above:
-            start, end = sentence_around(reading.story, self.heard.loudest)
+        quoted = [sentence_around(story, heard.loudest)] if heard.score > asked.above else []
+        if not quoted and asked.above_sentence is not None:
+            unfit = (each for each in heard.sentences if each.score > asked.above_sentence)
+            told = (each for each in unfit if each.last - each.first + 1 >= _FEWEST_HEARD)
+            quoted = [(story[each.first].start, story[each.last].end) for each in told]
+        for start, end in quoted:
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
     def _was_told(self, text: str) -> bool:
