@@ -28,6 +28,12 @@ _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 _ABOVE_AMBIGUOUS: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 _ABOVE_AMBIGUOUS_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.0, 0.0)
 _ABOVE_PLAIN_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0)
+_ABOVE_SENTENCE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
+_STATEMENTS: Final = {
+    "plain.txt": "short statements",
+    "hints.txt": "hints, understatements and lay words, half of them harmless ones in nearly the same words,",
+}
+"""What is told behind calls that are found safe."""
 _NEVER: Final = 1e6
 _BESIDE: Final = 3
 """Beside so many calls each plain statement is told."""
@@ -81,10 +87,15 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield from _table("only shown up to", "above_plain_story", _ABOVE_PLAIN_STORY, protocol, cases)
     yield ""
+    yield "By `above_sentence`, from where on one sentence of a calm story is enough ([decision 12](decisions/0012-each-sentence.md)):"
+    yield ""
+    yield from _table("asked above, of a sentence", "above_sentence", _ABOVE_SENTENCE, protocol, cases)
+    yield ""
     yield from _told_in_lines(protocol)
     yield ""
-    yield from _told_plainly(protocol, cases)
-    yield ""
+    for file, what in _STATEMENTS.items():
+        yield from _told_behind(file, what, protocol, cases)
+        yield ""
     yield from _told_later(protocol)
     yield ""
     yield "What its number means: calls by the log odds that it gives them, and how many of these were not fit."
@@ -103,8 +114,10 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     none = asked.opinion.score_of(-_NEVER)
     each = asked._replace(above_ambiguous=none, above_plain=none)
     if key == "above":
-        alone = each._replace(above=asked.opinion.score_of(_NEVER))
+        alone = each._replace(above=asked.opinion.score_of(_NEVER), above_sentence=None)
         yield _row("the rules alone, each ambiguous word for a person", replace(protocol, second_opinion=alone), cases)
+    elif key == "above_sentence":
+        yield _row("no sentence alone", replace(protocol, second_opinion=asked._replace(above_sentence=None)), cases)
     else:
         yield _row("never: each for a person", replace(protocol, second_opinion=each), cases)
     for value in sorted({*values, float(stated[key])}, reverse=True):
@@ -130,9 +143,9 @@ def _told_in_lines(protocol: Protocol) -> Iterator[str]:
     )
 
 
-def _told_plainly(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
-    """Yield what stays safe when a short statement that it has not learned from is told behind a safe call."""
-    lines = (UNSEEN / "plain.txt").read_text(encoding="utf-8").splitlines()
+def _told_behind(file: str, what: str, protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
+    """Yield what stays safe when a statement of `file` that it has not learned from is told behind a safe call."""
+    lines = (UNSEEN / file).read_text(encoding="utf-8").splitlines()
     calm = [
         case
         for case in cases
@@ -145,12 +158,12 @@ def _told_plainly(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     for number, line in enumerate(lines):
         for case in (calm[(number * _BESIDE + each) % len(calm)] for each in range(_BESIDE)):
             first, *others = case.evidence.statements
-            longer = replace(first, narrative=f"{first.narrative} {line[2:]}.")
+            longer = replace(first, narrative=f"{first.narrative} {line[2:].rstrip('.')}.")
             changed = replace(case.evidence, statements=(longer, *others))
             told[line[0]] += 1
             found[line[0]] += decide(changed, protocol, case.rules).verdict is Verdict.SAFE
     yield (
-        f"{len(lines)} short statements (`plain.txt` there), each told behind {_BESIDE} of the fit calls that are found safe: "
+        f"{len(lines)} {what} (`{file}` there), each told behind {_BESIDE} of the fit calls that are found safe: "
         f"of {told['F']} of these calls with a danger or a doubt {found['F']} stay safe ({found['F'] / told['F']:.1%}), "
         f"of {told['T']} with something harmless {found['T']} ({found['T'] / told['T']:.1%})."
     )

@@ -4,7 +4,7 @@ import pytest
 
 from services.intake.domain.triage.model import CORE_FOUR, Verdict
 from services.intake.domain.triage.reader import read
-from tests.unit.intake.evidence import PROTOCOL, QUARREL, decided, said
+from tests.unit.intake.evidence import PROTOCOL, QUARREL, decided, rules, said
 
 W, V, I, T = CORE_FOUR  # noqa: E741  # weapons, violence, injuries, threats
 
@@ -224,3 +224,16 @@ def test_words_of_a_rule_that_are_no_item_are_only_taken_back() -> None:
 @pytest.mark.parametrize("text", [text for text, _ in DENIED])
 def test_a_danger_in_the_same_breath_as_a_denial_stands(text: str, danger: str) -> None:
     assert decided(said(f"{QUARREL} {text.rstrip('.')} {danger}.")).verdict is not Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "No threats over the group chat.",
+        "He hasn't threatened her in any of the emails.",
+        "Sin amenazas por WhatsApp.",
+    ],
+)
+def test_a_denial_of_threats_by_one_way_denies_no_others(told: str) -> None:
+    decision = decided(said(f"{QUARREL} {told} No weapons, nothing physical, nobody hurt.", answers={}))
+    assert "missing_threats" in rules(decision)
