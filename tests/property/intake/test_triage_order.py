@@ -172,7 +172,7 @@ FRAGILE = (
     "k n i f e. Neighbors argue.",
     'Neighbors argue. She says "remember the zorchids"',
     'Neighbors argue. The board is 6" wide. He said "flurbs by morning" and left',
-    "The heron glides past umbrellas beneath velvet rain since copper dawn wandered above quiet violet hills.",
+    "He hid a flurb past umbrellas beneath velvet rain since copper dawn wandered over violet hills.",
     "Neighbors argue. He pulled out a flurb from the sleeve.",
 )
 """Each has a reason that something harmless elsewhere in the text once took away."""
