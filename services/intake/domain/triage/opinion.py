@@ -36,6 +36,9 @@ _PART: Final = 1024
 _EXACT_BITS: Final = 24
 """Whole numbers of so many bits are exact in the floating point that adds up what further patterns find."""
 
+FEWEST_HEARD: Final = 4
+"""Fewer words of a sentence, or of a later message ("Still arguing, calmly."), sound like nothing much: only the rules read them."""
+
 Whole = NDArray[np.int64]
 
 
@@ -47,7 +50,7 @@ class Heard(NamedTuple):
     loudest: int
     """The token around which most of it was heard."""
     sentences: tuple["Sentence", ...] = ()
-    """What each sentence sounds like where it stands."""
+    """What each sentence of `FEWEST_HEARD` words or more sounds like where it stands."""
 
 
 class Sentence(NamedTuple):
@@ -151,23 +154,20 @@ class Opinion:
         score, loud = self._learned.start, np.zeros(len(words))
         if not words:
             return Heard(score, 0)
-        firsts = [at for at in range(len(words)) if not at or words[at - 1] == _STOP]
-        scores = np.full(len(firsts), score)
+        bounds, sentences = _sentences(words, whose)
+        alone = np.full(len(sentences), score)
         for parts, weights in zip(zip(*self._in_parts(words), strict=True), self._weights, strict=True):
-            found = np.concatenate(parts, axis=1)
-            by_sentence = np.maximum.reduceat(found, firsts, axis=1)
-            scores += weights @ np.maximum(by_sentence, 0).astype(np.int64)
-            most = by_sentence.max(axis=1)
+            most = np.max([part.max(axis=1) for part in parts], axis=0)
             heard = np.maximum(most, 0) * weights
             score += int(heard.sum())
             # exact too; where a pattern finds as much at two words, both have it
-            loud += np.maximum(heard, 0).astype(np.float64) @ (found == most[:, None])
-        begun = [*(whose[first] for first in firsts), len(story)]
-        sentences = [
-            Sentence(int(score), first, beyond - 1)
-            for score, (first, beyond) in zip(scores, pairwise(begun), strict=True)
-        ]
-        return Heard(score, whose[int(loud.argmax())], tuple(sentences))
+            against = np.maximum(heard, 0).astype(np.float64)
+            loud += np.concatenate([against @ (part == most[:, None]) for part in parts])
+            if bounds:
+                most_alone = np.maximum.reduceat(np.concatenate(parts, axis=1), bounds, axis=1)[:, ::2]
+                alone += (weights.astype(np.float64) @ np.maximum(most_alone, 0)).astype(np.int64)
+        heard_alone = (Sentence(int(score), *span) for score, span in zip(alone, sentences, strict=True))
+        return Heard(score, whose[int(loud.argmax())], tuple(heard_alone))
 
     def score_of(self, log_odds: float) -> int:
         """Return the score that is worth `log_odds`."""
@@ -233,6 +233,18 @@ def spoken(story: Sequence[Token]) -> tuple[list[str], list[int]]:
         words.append(token.word)
         whose.append(at)
     return words, whose
+
+
+def _sentences(words: Sequence[str], whose: Sequence[int]) -> tuple[list[int], list[tuple[int, int]]]:
+    """Return where the sentences that are heard by themselves begin and end, by turns, and the first and last token of each."""
+    bounds: list[int] = []
+    tokens: list[tuple[int, int]] = []
+    stops = [at for at, word in enumerate(words) if word == _STOP]
+    for first, beyond in pairwise([-1, *stops, len(words)]):
+        if beyond - first > FEWEST_HEARD and whose[beyond - 1] - whose[first + 1] + 1 >= FEWEST_HEARD:
+            bounds += [first + 1, beyond + 1]  # with the stop behind it
+            tokens.append((whose[first + 1], whose[beyond - 1]))
+    return (bounds[:-1] if bounds and bounds[-1] > len(words) else bounds), tokens
 
 
 def sentence_around(story: Sequence[Token], at: int) -> tuple[int, int]:

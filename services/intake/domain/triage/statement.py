@@ -8,7 +8,7 @@ from typing import Final
 from services.intake.domain.triage.case import Case, plain, quoting
 from services.intake.domain.triage.lines import run_on, unwrapped
 from services.intake.domain.triage.model import Effect, Evidence, Fact, RecommendedResponse, Statement
-from services.intake.domain.triage.opinion import Heard, sentence_around
+from services.intake.domain.triage.opinion import FEWEST_HEARD, Heard, sentence_around
 from services.intake.domain.triage.protocol import (
     AMBIGUOUS_SHOWN,
     PLAIN_SHOWN,
@@ -25,8 +25,6 @@ from services.intake.domain.triage.protocol import (
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
 from services.intake.domain.triage.text import fold, foreign_share
 
-_FEWEST_HEARD: Final = 4
-"""An update of fewer words ("Still arguing, calmly.") sounds like nothing in particular: only the rules read it."""
 _A_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
     {"neighbor", "roommate", "family", "landlord_tenant", "coworker", "customer", "peer"}
@@ -155,14 +153,14 @@ class StatementReader:
     def _check_prose(self, text: str) -> None:
         """What fields that nobody knows tell in whole sentences must be understood, and sound like a quarrel, like a later message."""
         values = (line.partition(": ")[2] for line in text.split("\n"))
-        prose = "\n".join(value for value in values if len(_A_WORD.findall(value)) >= _FEWEST_HEARD)
+        prose = "\n".join(value for value in values if len(_A_WORD.findall(value)) >= FEWEST_HEARD)
         asked = self.protocol.second_opinion
         reading = read(prose, self.protocol)
         if reading.garbled:
             self._speak("garbled_text", "extra_text")
         if (
             asked is not None
-            and len(reading.story) >= _FEWEST_HEARD
+            and len(reading.story) >= FEWEST_HEARD
             and asked.opinion.listen(reading.story).score > asked.above
         ):
             self._speak(SECOND_OPINION, "extra_text")
@@ -215,7 +213,7 @@ class StatementReader:
         """
         asked = self.protocol.second_opinion
         disqualified = any(self._is_hazard(found) and found not in open_ for found in reading.findings)
-        fewest = _FEWEST_HEARD if self.told else 1
+        fewest = FEWEST_HEARD if self.told else 1
         if asked is None or disqualified or len(reading.story) < fewest:
             return None
         return asked.opinion.listen(reading.story)
@@ -231,8 +229,7 @@ class StatementReader:
         quoted = [sentence_around(story, heard.loudest)] if heard.score > asked.above else []
         if not quoted and asked.above_sentence is not None:
             unfit = (each for each in heard.sentences if each.score > asked.above_sentence)
-            told = (each for each in unfit if each.last - each.first + 1 >= _FEWEST_HEARD)
-            quoted = [(story[each.first].start, story[each.last].end) for each in told]
+            quoted = [(story[each.first].start, story[each.last].end) for each in unfit]
         for start, end in quoted:
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
