@@ -17,7 +17,7 @@ from services.intake.domain.triage.denials import Denials
 from services.intake.domain.triage.found import Found, Span
 from services.intake.domain.triage.model import Effect
 from services.intake.domain.triage.protocol import UNEXPLAINED, Protocol, Role, Rule
-from services.intake.domain.triage.text import QUOTES, Break, Token, is_picture, tokenize
+from services.intake.domain.triage.text import QUOTES, Break, Token, has_masked_word, is_picture, tokenize
 from services.intake.domain.triage.walk import Match
 
 _STOPS: Final = frozenset(".,;:!?…)]}")
@@ -32,8 +32,6 @@ _NUMBERED: Final = re.compile(r"\d+(?:[a-z]|st|nd|rd|th|am|pm|ft|hrs?|yrs?|wks?)
 """Numbers, and what is only numbered or measured: "20", "5b", "60th", "1am"."""
 _KNOWN_BESIDE_A_NAME: Final = 2
 """Beside so many known words of its sentence an unknown word with a capital letter is taken for a name: "Ask for Huang."."""
-_SHORTEST_PAIR: Final = 6
-"""Two words apart by a star have so many letters together, or are one whose letter it hides: "kn*fe"."""
 _PER_WORD: Final = 1000
 """Shares of words are counted in thousandths of one, so that no rounding depends on what stands before."""
 _UNHIDDEN: Final = frozenset(
@@ -59,21 +57,6 @@ class Finding(NamedTuple):
     """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
     plainly_in: tuple[Token, ...] = ()
     """The same, when it is told plainly, in everyday words, and its rule counts unless all sounds very calm."""
-
-
-_CURSES: Final = (
-    "fucking",
-    "bitches",
-    "assholes",
-    "dickhead",
-    "damned",
-    "goddamn",
-    "bullshit",
-    "bastard",
-    "mierda",
-    "pendejo",
-)
-"""What everybody reads in spite of a star. Those that a danger is a letter away from are left out."""
 
 
 class _Told(Enum):
@@ -274,12 +257,12 @@ class _Reader:
         limits = self.protocol.limits
         allowed = round((1 - limits.least_known_share) * _PER_WORD)
         excess = 0
+        if has_masked_word(self.text, self.tokens, self.protocol.lexicon.knows):
+            return True
         for span in self.sentences:
             told = [token for token in self.tokens[span.first : span.last + 1] if not _is_number(token.word)]
             if any(len(token.word) == 1 and is_picture(token.word) for token in told):
                 return True  # nobody says what it means
-            if "*" in self.text and any(map(self._is_masked, range(span.first + 1, span.last + 1))):
-                return True
             unknown = [token for token in told if token.word not in known]
             excess = max(0, excess) + len(unknown) * _PER_WORD - allowed * len(told)
             if excess > limits.unknown_words_forgiven * _PER_WORD:
@@ -290,18 +273,6 @@ class _Reader:
             if len(unknown) - one_is_named > limits.most_unknown_share * len(told):
                 return True
         return False
-
-    def _is_masked(self, at: int) -> bool:
-        """Tell whether a letter is hidden right before the word `at`: "kn*fe". Which curse is meant ("f*ck"), all know."""
-        before, word = self.tokens[at - 1], self.tokens[at]
-        mask = self.text[before.end : word.start]
-        if not mask or mask.strip("*") or not (before.word.isalpha() and word.word.isalpha()):
-            return False
-        parts = (before.word, word.word)
-        if sum(map(len, parts)) >= _SHORTEST_PAIR and all(map(self.protocol.lexicon.knows, parts)):
-            return False  # "male*no weapons"
-        masked = re.compile(f"{before.word}.{{{len(mask)}}}{word.word}")
-        return not any(map(masked.match, _CURSES))
 
     def _unexplained(self) -> tuple[list[Span], list[Span]]:
         """Return the sentences with fewer words that explain them than their length calls for.

@@ -6,10 +6,10 @@ letters set apart ("k n i f e"). One pass, linear in the length of the text.
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, pairwise
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -33,6 +33,12 @@ _SHORTEST_ALONE: Final = 4
 """Fewer letters may be initials: they stay beside the word that they spell."""
 _WORDS_OF_ONE_LETTER: Final = frozenset("aeiouwy")
 _MANY: Final = 3
+_SHORTEST_PAIR: Final = 6
+"""Two words apart by a star have so many letters together, or are one whose letter it hides."""
+_CURSES: Final = (
+    "fucking", "bitches", "assholes", "dickhead", "damned", "goddamn", "bullshit", "bastard", "mierda", "pendejo",
+)  # fmt: skip
+"""What everybody reads in spite of a star. Those that a danger is a letter away from are left out."""
 _FIRST_PICTURE: Final = 0x1F000
 _OLD_PICTURES: Final = frozenset(map(chr, range(0x2600, 0x27C0)))
 
@@ -243,6 +249,25 @@ def spellings(word: str) -> tuple[str, ...]:
         found.append("".join(run[0] if len(run) >= _MANY else run for run in runs))
         found.append("".join(run[0] for run in runs))
     return tuple(found)
+
+
+def has_masked_word(text: str, tokens: Sequence[Token], knows: Callable[[str], bool]) -> bool:
+    """Tell whether a star hides a letter of a word: "kn*fe". Which curse is meant ("f*ck"), everybody knows.
+
+    `knows` tells words from their parts: "male*no weapons" hides nothing.
+    """
+    return "*" in text and any(_is_masked(text, before, word, knows) for before, word in pairwise(tokens))
+
+
+def _is_masked(text: str, before: Token, word: Token, knows: Callable[[str], bool]) -> bool:
+    mask = text[before.end : word.start]
+    if not mask or mask.strip("*") or not (before.word.isalpha() and word.word.isalpha()):
+        return False
+    parts = (before.word, word.word)
+    if sum(map(len, parts)) >= _SHORTEST_PAIR and all(map(knows, parts)):
+        return False
+    masked = re.compile(f"{before.word}.{{{len(mask)}}}{word.word}")
+    return not any(map(masked.match, _CURSES))
 
 
 def fold(text: str) -> str:
