@@ -286,6 +286,27 @@ def test_a_sentence_that_sounds_unfit_is_for_a_person_whatever_calm_is_told_arou
     assert unfit in said_so(-(10**15))
 
 
+def test_a_sentence_in_an_unknown_field_that_sounds_unfit_is_for_a_person_too() -> None:
+    unfit = "He likes how her hair smells and says so each morning"
+    fields = f"unit: CT04\nremarks: {QUARREL} {unfit}. {QUARREL}\nbeat: 4A23"
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    heard = asked.opinion.listen(read(fields.split("\n")[1].partition(": ")[2], PROTOCOL).story)
+    loudest = max(each.score for each in heard.sentences)
+
+    def said_so(above_sentence: int | None) -> list[tuple[str | None, str | None]]:
+        calm = asked._replace(above=heard.score, above_sentence=above_sentence)
+        decided = decide(evidence(said(extra_text=fields)), replace(PROTOCOL, second_opinion=calm), PlanRules())
+        found = [
+            reason for reason in decided.reasons if reason.rule == SECOND_OPINION and "extra_text" in reason.source
+        ]
+        assert all(fields[reason.start : reason.end] == reason.quote for reason in found)
+        return [(reason.source, reason.quote) for reason in found]
+
+    assert [quote for _, quote in said_so(loudest - 1)] == [unfit]
+    assert said_so(loudest) == said_so(None) == []
+
+
 def test_each_sentence_has_its_own_score_and_no_distant_one_changes_it() -> None:
     asked = PROTOCOL.second_opinion
     assert asked is not None

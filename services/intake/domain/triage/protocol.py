@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from services.intake.domain.triage.lexicon import Lexicon
 from services.intake.domain.triage.lines import LineEnds
 from services.intake.domain.triage.model import Effect, Fact, RecommendedResponse
-from services.intake.domain.triage.opinion import Opinion
+from services.intake.domain.triage.opinion import Heard, Opinion, sentence_around
 from services.intake.domain.triage.text import Token
 
 
@@ -216,6 +216,18 @@ class SecondOpinion(NamedTuple):
     def finds_harmless(self, sentence: Sequence[Token], story: int) -> bool:
         """Tell whether `sentence`, and a story of that score, sound far calmer than any danger."""
         return story <= self.above_plain_story and self.opinion.listen(sentence).score <= self.above_plain
+
+    def unfit_in(self, story: Sequence[Token], heard: Heard) -> list[tuple[int, int]]:
+        """Return where in its text a person must read: the loudest sentence of a story that sounds unfit as a whole.
+
+        Where it does not, each sentence that does so by itself: no calm ones around it speak for it.
+        """
+        if heard.score > self.above:
+            return [sentence_around(story, heard.loudest)]
+        if self.above_sentence is None:
+            return []
+        unfit = (each for each in heard.sentences if each.score > self.above_sentence)
+        return [(story[each.first].start, story[each.last].end) for each in unfit]
 
     def takes_for_a_dispute(self, story: int) -> bool:
         """Tell whether a story of this score sounds like the ordinary disputes that it has learned."""

@@ -8,7 +8,7 @@ from typing import Final
 from services.intake.domain.triage.case import Case, plain, quoting
 from services.intake.domain.triage.lines import run_on, unwrapped
 from services.intake.domain.triage.model import Effect, Evidence, Fact, RecommendedResponse, Statement
-from services.intake.domain.triage.opinion import FEWEST_HEARD, Heard, sentence_around
+from services.intake.domain.triage.opinion import FEWEST_HEARD, Heard
 from services.intake.domain.triage.protocol import (
     AMBIGUOUS_SHOWN,
     PLAIN_SHOWN,
@@ -158,12 +158,9 @@ class StatementReader:
         reading = read(prose, self.protocol)
         if reading.garbled:
             self._speak("garbled_text", "extra_text")
-        if (
-            asked is not None
-            and len(reading.story) >= FEWEST_HEARD
-            and asked.opinion.listen(reading.story).score > asked.above
-        ):
-            self._speak(SECOND_OPINION, "extra_text")
+        if asked is not None and len(reading.story) >= FEWEST_HEARD:
+            for start, end in asked.unfit_in(reading.story, asked.opinion.listen(reading.story)):
+                self._speak(SECOND_OPINION, "extra_text", _words_in(text, prose[start:end]))
 
     def _note_denials(self, name: str, reading: Reading) -> None:
         rule = self.protocol.rules["denied_in_words"]
@@ -219,18 +216,11 @@ class StatementReader:
         return asked.opinion.listen(reading.story)
 
     def _ask_second_opinion(self, text: str, reading: Reading) -> None:
-        """Ask for a person where the story, as a whole, sounds unfit; the sentence that sounds most so is quoted.
-
-        Where it does not, each sentence that does so by itself is quoted: no calm ones around it speak for it.
-        """
-        asked, heard, story = self.protocol.second_opinion, self.heard, reading.story
+        """Ask for a person where the story sounds unfit."""
+        asked, heard = self.protocol.second_opinion, self.heard
         if asked is None or heard is None or (self.told and self._was_told(text)):
             return
-        quoted = [sentence_around(story, heard.loudest)] if heard.score > asked.above else []
-        if not quoted and asked.above_sentence is not None:
-            unfit = (each for each in heard.sentences if each.score > asked.above_sentence)
-            quoted = [(story[each.first].start, story[each.last].end) for each in unfit]
-        for start, end in quoted:
+        for start, end in asked.unfit_in(reading.story, heard):
             self._speak(SECOND_OPINION, "narrative", Words(text[start:end], start, end))
 
     def _was_told(self, text: str) -> bool:
@@ -316,3 +306,9 @@ class StatementReader:
         somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
         if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:
             self._speak("no_known_person", "narrative")
+
+
+def _words_in(text: str, told: str) -> Words | None:
+    """Return where `text` tells this, or None where it is not told in one piece."""
+    start = text.find(told)
+    return Words(told, start, start + len(told)) if start >= 0 else None
