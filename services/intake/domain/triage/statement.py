@@ -152,15 +152,14 @@ class StatementReader:
 
     def _check_prose(self, text: str) -> None:
         """What fields that nobody knows tell in whole sentences must be understood, and sound like a quarrel, like a later message."""
-        values = (line.partition(": ")[2] for line in text.split("\n"))
-        prose = "\n".join(value for value in values if len(_A_WORD.findall(value)) >= FEWEST_HEARD)
+        prose = "\n".join(_prose_of(line) for line in text.split("\n"))
         asked = self.protocol.second_opinion
         reading = read(prose, self.protocol)
         if reading.garbled:
             self._speak("garbled_text", "extra_text")
         if asked is not None and len(reading.story) >= FEWEST_HEARD:
             for start, end in asked.unfit_in(reading.story, asked.opinion.listen(reading.story)):
-                self._speak(SECOND_OPINION, "extra_text", _words_in(text, prose[start:end]))
+                self._speak(SECOND_OPINION, "extra_text", Words(text[start:end], start, end))
 
     def _note_denials(self, name: str, reading: Reading) -> None:
         rule = self.protocol.rules["denied_in_words"]
@@ -308,7 +307,7 @@ class StatementReader:
             self._speak("no_known_person", "narrative")
 
 
-def _words_in(text: str, told: str) -> Words | None:
-    """Return where `text` tells this, or None where it is not told in one piece."""
-    start = text.find(told)
-    return Words(told, start, start + len(told)) if start >= 0 else None
+def _prose_of(line: str) -> str:
+    """Return what a line `field: value` tells in a whole sentence, where it stands; blanks for all else."""
+    value = line.partition(": ")[2]
+    return (value if len(_A_WORD.findall(value)) >= FEWEST_HEARD else "").rjust(len(line))
