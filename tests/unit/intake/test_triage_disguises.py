@@ -132,6 +132,25 @@ def test_codes_and_names_in_unknown_fields_are_no_sentences() -> None:
     assert decided(said(extra_text=fields)).verdict is Verdict.SAFE
 
 
+def test_codes_and_times_beside_a_calm_sentence_in_an_unknown_field_make_it_no_garbled_one() -> None:
+    remarks = "caller would like a mediator to talk with both"
+    fields = f"cad update id: u7 zq\nunit: CT04\nremarks: {remarks}\nat: 2026-12-01T09:13:50.980646+00:00"
+    assert decided(said(extra_text=fields)).verdict is Verdict.SAFE
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "remarks: he is at\nher door with\nit running\nunit: CT04",
+        "unit: CT04\nremarks: he is at\nremarks: her door with\nremarks: it running",
+        "remarks: \nhe is at her door with it running",
+        "he is at her door\nwith it running",
+    ],
+)
+def test_a_sentence_in_an_unknown_field_may_go_on_for_some_lines(fields: str) -> None:
+    assert decided(said(extra_text=fields)).verdict is not Verdict.SAFE
+
+
 @pytest.mark.parametrize("told", ["He has a kn*fe.", "He has a g*n", "Le dio un nav*jazo."])
 def test_a_letter_behind_a_star_is_for_a_person(told: str) -> None:
     decision = decided(said(f"{QUARREL} {RECITAL} {told}"))

@@ -18,6 +18,7 @@ _NARROWEST: Final = 40
 _BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t]*")
 _FIRST_WORD: Final = re.compile(r"\S+")
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_LONGER_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _STOPS: Final = ".!?;:"
 _FEWEST_LINES: Final = 3
 """Two remarks look wrapped at one width as often as not."""
@@ -40,6 +41,12 @@ class _Line(NamedTuple):
     """Where its first word begins."""
     end: int
     """Behind its last word."""
+
+
+class _Value(NamedTuple):
+    told: str
+    length_of_line: int
+    """With the name before it."""
 
 
 def run_on(text: str) -> str:
@@ -68,6 +75,26 @@ def unwrapped(text: str, ends: LineEnds) -> str:
                     read += [text[at : line.end], " " * (following.first - line.end)]
                     at = following.first
     return "".join([*read, text[at:]])
+
+
+def prose_of(text: str, fewest: int) -> str:
+    """Return what the fields of `text` tell in `fewest` words or more, where it stands, and blanks for all else.
+
+    A field is a line `name: value`, the lines behind it that name none, and those that name the same.
+    """
+    fields: list[tuple[str, list[_Value]]] = []
+    for line in text.split("\n"):
+        name, colon, value = line.partition(": ")
+        if not colon:
+            name, value = (fields[-1][0] if fields else ""), line
+        if not fields or fields[-1][0] != name:
+            fields.append((name, []))
+        fields[-1][1].append(_Value(value, len(line)))
+    prose: list[str] = []
+    for _, values in fields:
+        words = sum(len(_LONGER_WORD.findall(value.told)) for value in values)
+        prose += [(value.told if words >= fewest else "").rjust(value.length_of_line) for value in values]
+    return "\n".join(prose)
 
 
 def _paragraphs(text: str) -> Iterator[Sequence[_Line]]:

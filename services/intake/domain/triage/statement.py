@@ -1,12 +1,11 @@
 """One statement about a call, a report or a later message: what its code, its words and its answers say."""
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
 from services.intake.domain.triage.case import Case, plain, quoting
-from services.intake.domain.triage.lines import run_on, unwrapped
+from services.intake.domain.triage.lines import prose_of, run_on, unwrapped
 from services.intake.domain.triage.model import Effect, Evidence, Fact, RecommendedResponse, Statement
 from services.intake.domain.triage.opinion import FEWEST_HEARD, Heard
 from services.intake.domain.triage.protocol import (
@@ -25,7 +24,6 @@ from services.intake.domain.triage.protocol import (
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
 from services.intake.domain.triage.text import fold, foreign_share
 
-_A_WORD: Final = re.compile(r"[^\W\d_]{2,}")
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
     {"neighbor", "roommate", "family", "landlord_tenant", "coworker", "customer", "peer"}
 )
@@ -120,6 +118,8 @@ class StatementReader:
                     self._take_over(name, wrapped, again)
                     reading = replace(reading, denied={f: w for f, w in reading.denied.items() if f in again.denied})
                 self._take_over(name, text, reading)
+                if name == "extra_text":
+                    self._check_prose(text)
                 if not self.statement.linked:
                     self.case.own_signals |= reading.signals
                     if name != "answers":
@@ -147,19 +147,20 @@ class StatementReader:
         if name == "narrative":
             self._check_understood(reading)
             self._ask_second_opinion(text, reading)
-        elif name == "extra_text":
-            self._check_prose(text)
 
     def _check_prose(self, text: str) -> None:
-        """What fields that nobody knows tell in whole sentences must be understood, and sound like a quarrel, like a later message."""
-        prose = "\n".join(_prose_of(line) for line in text.split("\n"))
-        asked = self.protocol.second_opinion
-        reading = read(prose, self.protocol)
-        if reading.garbled:
-            self._speak("garbled_text", "extra_text")
-        if asked is not None and len(reading.story) >= FEWEST_HEARD:
-            for start, end in asked.unfit_in(reading.story, asked.opinion.listen(reading.story)):
-                self._speak(SECOND_OPINION, "extra_text", Words(text[start:end], start, end))
+        """What fields that nobody knows tell in whole sentences must be understood, and sound like a quarrel, like a later message.
+
+        Codes and names are no sentences, and no part of the next field's.
+        """
+        told, asked = prose_of(text, FEWEST_HEARD), self.protocol.second_opinion
+        for prose in dict.fromkeys((told, run_on(told))):
+            reading = read(prose, self.protocol)
+            if reading.garbled:
+                self._speak("garbled_text", "extra_text")
+            if asked is not None and len(reading.story) >= FEWEST_HEARD:
+                for start, end in asked.unfit_in(reading.story, asked.opinion.listen(reading.story)):
+                    self._speak(SECOND_OPINION, "extra_text", Words(text[start:end], start, end))
 
     def _note_denials(self, name: str, reading: Reading) -> None:
         rule = self.protocol.rules["denied_in_words"]
@@ -305,9 +306,3 @@ class StatementReader:
         somebody_known = "known_person" in case.own_signals or bool(case.relationships & _KNOWN_TO_EACH_OTHER)
         if any(entry.matter is Matter.PROPERTY for entry in case.codes) and not somebody_known:
             self._speak("no_known_person", "narrative")
-
-
-def _prose_of(line: str) -> str:
-    """Return what a line `field: value` tells in a whole sentence, where it stands; blanks for all else."""
-    value = line.partition(": ")[2]
-    return (value if len(_A_WORD.findall(value)) >= FEWEST_HEARD else "").rjust(len(line))
