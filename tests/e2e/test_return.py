@@ -7,6 +7,16 @@ from tests.field.people import DENIED, WORSE
 from tests.field.wire import Body, eventually
 
 
+async def withdrawn(field: Field, call: Body) -> None:
+    """Wait until dispatch has confirmed it: where the clock jumps before, the withdrawal is late, and that is another alarm."""
+
+    async def confirmed() -> bool:
+        query = "SELECT confirmed_seq = seq FROM intake.wish WHERE call_id = $1::text::uuid"
+        return bool(await field.value(query, call["id"]))
+
+    await eventually("dispatch has confirmed the withdrawal", confirmed)
+
+
 async def test_a_call_returned_in_the_answer_to_its_report_needs_no_acknowledgement(
     corner: Corner, field: Field
 ) -> None:
@@ -24,6 +34,7 @@ async def test_a_return_is_acknowledged_once_and_raises_no_alarm(corner: Corner,
     await corner.cad.update(call, WORSE)
     await corner.cad.acknowledge(call, operator="desk 7")
     await corner.cad.acknowledge(call, operator="desk 7")
+    await withdrawn(field, call)
     await field.later(timedelta(seconds=40))
     await field.link_is_up()
     assert call["id"] not in {alert["subject"] for alert in await field.office.alerts("intake")}
@@ -32,13 +43,7 @@ async def test_a_return_is_acknowledged_once_and_raises_no_alarm(corner: Corner,
 async def test_a_return_that_nobody_takes_is_alarmed_again_and_again(corner: Corner, field: Field) -> None:
     call, _ = await corner.offered()
     await corner.cad.update(call, WORSE)
-
-    async def confirmed() -> bool:
-        query = "SELECT confirmed_seq = seq FROM intake.wish WHERE call_id = $1::text::uuid"
-        return bool(await field.value(query, call["id"]))
-
-    # The clock jumps below: a withdrawal still under way would be late, and that is another alarm.
-    await eventually("dispatch has confirmed the withdrawal", confirmed)
+    await withdrawn(field, call)
     for _ in range(2):
         asked = await field.value("SELECT acknowledge_by FROM intake.call WHERE id = $1::text::uuid", call["id"])
         assert timedelta(0) < asked - field.now() <= timedelta(seconds=31)
