@@ -224,6 +224,12 @@ def _ambiguous(protocol: Protocol) -> Iterable[str]:
             f"{stated['above_plain_story']}, and nothing else counts in full: {very_calm}. "
             "[Why, and what bounds it](decisions/0006-very-calm-stories.md)."
         )
+    if calmest := ", ".join(f"`{rule.id}`" for rule in protocol.rules.values() if rule.unless_calmest):
+        yield (
+            "**Plainly, but the calmest of all.** The same holds for these rules, where the learned reader knows what each word of "
+            f"theirs means and the sentence, where it stands in its story, is below {stated['above_calmest']} too: {calmest}. "
+            "[Why, and what bounds it](decisions/0013-the-calmest-sentences.md)."
+        )
     yield from _loose(protocol)
 
 

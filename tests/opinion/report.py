@@ -28,6 +28,7 @@ _ABOVE: Final = (-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 _ABOVE_AMBIGUOUS: Final = (-3.0, -2.0, -1.0, 0.0, 1.0, 2.0)
 _ABOVE_AMBIGUOUS_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0, -1.0, 0.0)
 _ABOVE_PLAIN_STORY: Final = (-5.0, -4.0, -3.0, -2.5, -2.0)
+_ABOVE_CALMEST: Final = (-1.0, -1.5, -2.0, -3.0)
 _ABOVE_SENTENCE: Final = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0)
 _STATEMENTS: Final = {
     "plain.txt": "short statements",
@@ -87,6 +88,13 @@ def _lines(protocol: Protocol, cases: Sequence[Case]) -> Iterator[str]:
     yield ""
     yield from _table("only shown up to", "above_plain_story", _ABOVE_PLAIN_STORY, protocol, cases)
     yield ""
+    yield (
+        "By `above_calmest`: up to which log odds the sentence, where it stands, must be for more rules to be set aside so "
+        "([decision 13](decisions/0013-the-calmest-sentences.md))."
+    )
+    yield ""
+    yield from _table("only shown up to", "above_calmest", _ABOVE_CALMEST, protocol, cases)
+    yield ""
     yield "By `above_sentence`, from where on one sentence of a calm story is enough ([decision 12](decisions/0012-each-sentence.md)):"
     yield ""
     yield from _table("asked above, of a sentence", "above_sentence", _ABOVE_SENTENCE, protocol, cases)
@@ -112,10 +120,12 @@ def _table(what: str, key: str, values: Sequence[float], protocol: Protocol, cas
     yield f"| {what} | fit calls found safe | not fit (dangers) found safe | for a person, found safe |"
     yield "|---|---|---|---|"
     none = asked.opinion.score_of(-_NEVER)
-    each = asked._replace(above_ambiguous=none, above_plain=none)
+    each = asked._replace(above_ambiguous=none, above_plain=none, above_calmest=None)
     if key == "above":
         alone = each._replace(above=asked.opinion.score_of(_NEVER), above_sentence=None)
         yield _row("the rules alone, each ambiguous word for a person", replace(protocol, second_opinion=alone), cases)
+    elif key == "above_calmest":
+        yield _row("never: each in full", replace(protocol, second_opinion=asked._replace(above_calmest=None)), cases)
     elif key == "above_sentence":
         yield _row("no sentence alone", replace(protocol, second_opinion=asked._replace(above_sentence=None)), cases)
     else:

@@ -144,7 +144,8 @@ def _is_safe_by_its_words(narrative: str) -> bool:
     assert asked is not None
     never, always = asked.opinion.score_of(1e6), asked.opinion.score_of(-1e6)
     rules_alone = replace(
-        PROTOCOL, second_opinion=asked._replace(above=never, above_ambiguous=always, above_plain=always)
+        PROTOCOL,
+        second_opinion=asked._replace(above=never, above_ambiguous=always, above_plain=always, above_calmest=always),
     )
     return decide(evidence(said(narrative)), rules_alone, PlanRules()).verdict is Verdict.SAFE
 

@@ -204,13 +204,16 @@ def narratives() -> tuple[str, ...]:
 def kept(text: str) -> set[tuple[str, str]]:
     """Return what `text` alone says against civilians: rules with their words, whatever else may be told.
 
-    Without what the story around it may say to be calm: the second opinion, and whatever that is asked about.
+    Without what the story around it may say to be calm: the second opinion, and whatever that is asked about, if it
+    sounds calm by itself.
     """
-    reading = read(text, PROTOCOL)
+    reading, asked = read(text, PROTOCOL), PROTOCOL.second_opinion
+    assert asked is not None
     heard = {
         (found.rule, fold(found.words.quote))
         for found in (*reading.findings, *reading.unexplained)
-        if found.plainly_in or (found.rule == UNEXPLAINED and found.ambiguous_in)
+        if (found.plainly_in and asked.opinion.listen(found.plainly_in).score <= asked.above_plain)
+        or (found.rule == UNEXPLAINED and found.ambiguous_in)
     }
     asked_about = (PROTOCOL.rules[AMBIGUOUS].explanation, PROTOCOL.rules[SECOND_OPINION].explanation)
     found = {

@@ -74,13 +74,22 @@ def in_rules(**more: Any) -> dict[str, Any]:
 
 def strict(rule: dict[str, Any]) -> dict[str, Any]:
     """Return a rule as a council would state it that trusts nobody's ear: what is loose counts in full."""
-    stated = {key: value for key, value in rule.items() if key not in ("unless_calm", "unless_very_calm", "loose")}
+    heard = ("unless_calm", "unless_very_calm", "unless_calmest", "loose")
+    stated = {key: value for key, value in rule.items() if key not in heard}
     for language, phrases in rule.get("loose", {}).items():
         stated[language] = [*rule.get(language, ()), *phrases]
     return stated
 
 
-@pytest.mark.parametrize("more", [{"unless_calm": True}, {"unless_very_calm": True}, {"loose": {"en": ["shot of"]}}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"unless_calm": True},
+        {"unless_very_calm": True},
+        {"unless_calmest": True, "effect": "unsafe"},
+        {"loose": {"en": ["shot of"]}},
+    ],
+)
 def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more: dict[str, Any]) -> None:
     with pytest.raises(ProtocolInvalid, match="rules: what counts unless it sounds calm needs the section"):
         parse_protocol(in_short(in_rules(**more)))
@@ -92,10 +101,17 @@ def test_nor_may_a_rule_count_unless_it_sounds_calm_with_nobody_to_hear_it(more:
         ("rules", "weapon", {"unless_calm": True}, "unless_calm: is only for rules with the effect review"),
         ("rules", "gang_rumor", {"unless_calm": True}, "unless_very_calm: is only for rules with the effect"),
         ("rules", "blades_named", {"effect": "note"}, "unless_very_calm: is only for rules with the effect"),
+        (
+            "rules",
+            "blades_named",
+            {"unless_calmest": True},
+            "unless_calmest: is only for rules with the effect unsafe, be",
+        ),
+        ("rules", "fear", {"unless_calmest": True}, "unless_calmest: is only for rules with the effect unsafe"),
         ("rules", "weapon", {"loose": {"fr": ["feu"]}}, "loose.fr: is not a key of a protocol"),
         (
             "rules",
-            "weapon",
+            "threat",
             {"effect": "note", "loose": {"en": ["gun of"]}},
             "loose: is only for rules with the effect",
         ),
@@ -111,7 +127,7 @@ def test_what_may_count_unless_it_sounds_calm(section: str, rule: str, more: dic
 
 def test_without_all_of_it_every_word_counts_in_full() -> None:
     document = {**in_rules(), SECOND_OPINION: dict(PROTOCOL.document[SECOND_OPINION])}
-    for key in ("above_ambiguous", "above_ambiguous_story", "above_plain", "above_plain_story", "above_unnamed"):
+    for key in [key for key in document[SECOND_OPINION] if key.startswith("above_") and key != "above_sentence"]:
         del document[SECOND_OPINION][key]
     counted = parse_protocol(document)
     for told in (MENU, ACROSS):

@@ -11,7 +11,7 @@ number on every machine.
 """
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from threading import Lock
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from services.intake.domain.triage.learned import learned
-from services.intake.domain.triage.meanings import Meanings, meanings
+from services.intake.domain.triage.meanings import UNKNOWN, Meanings, meanings
 from services.intake.domain.triage.text import Break, Token
 
 _STOP: Final = "."
@@ -51,6 +51,12 @@ class Heard(NamedTuple):
     """The token around which most of it was heard."""
     sentences: tuple["Sentence", ...] = ()
     """What each sentence of `FEWEST_HEARD` words or more sounds like where it stands."""
+
+    def at(self, story: Sequence[Token], start: int) -> int | None:
+        """Return the score of the sentence of `story` that is told at `start` in its text, None if none is heard there."""
+        return next(
+            (each.score for each in self.sentences if story[each.first].start <= start < story[each.last].end), None
+        )
 
 
 class Sentence(NamedTuple):
@@ -168,6 +174,11 @@ class Opinion:
                 alone += (weights.astype(np.float64) @ np.maximum(most_alone, 0)).astype(np.int64)
         heard_alone = (Sentence(int(score), *span) for score, span in zip(alone, sentences, strict=True))
         return Heard(score, whose[int(loud.argmax())], tuple(heard_alone))
+
+    def knows(self, words: Iterable[str]) -> bool:
+        """Tell whether it knows what each of these means: of a word that it never met it only hears that others are calm."""
+        meant = self._learned.meanings
+        return meant is not None and all(word[0].isdigit() or meant.row_of(word) != UNKNOWN for word in words)
 
     def score_of(self, log_odds: float) -> int:
         """Return the score that is worth `log_odds`."""

@@ -49,6 +49,8 @@ class Rule:
     """Its phrases tell how a deed is built: told in everyday words, the sentence says what is meant."""
     unless_very_calm: bool = False
     """What its phrases tell counts in full, unless sentence and story sound far calmer than any danger does."""
+    unless_calmest: bool = False
+    """The same, but that the sentence must sound calmer still, where it stands."""
     call_type_only: bool = False
     """Its phrases are read only in the text of the call type: CAD modifiers."""
     alone: bool = False
@@ -197,6 +199,9 @@ class SecondOpinion(NamedTuple):
     """Up to this score of its sentence what is told plainly is only shown, if its story is very calm."""
     above_plain_story: int
     """Up to this score a story is very calm."""
+    above_calmest: int | None = None
+    """Up to this score of its sentence, where it stands, the rules that count unless it is calmest set aside what they find;
+    None: never."""
     above_unnamed: int | None = None
     """Up to this score a story is taken for one of a dispute, although no word names one; None: never."""
     above_sentence: int | None = None
@@ -216,6 +221,15 @@ class SecondOpinion(NamedTuple):
     def finds_harmless(self, sentence: Sequence[Token], story: int) -> bool:
         """Tell whether `sentence`, and a story of that score, sound far calmer than any danger."""
         return story <= self.above_plain_story and self.opinion.listen(sentence).score <= self.above_plain
+
+    def are_calmest(self, sentence: int | None, story: int) -> bool:
+        """Tell whether a sentence of this score, where it stands, and a story of that one are among the calmest.
+
+        None: the sentence was not heard by itself.
+        """
+        if self.above_calmest is None or sentence is None:
+            return False
+        return sentence <= self.above_calmest and story <= self.above_plain_story
 
     def unfit_in(self, story: Sequence[Token], heard: Heard) -> list[tuple[int, int]]:
         """Return where in its text a person must read: the loudest sentence of a story that sounds unfit as a whole.

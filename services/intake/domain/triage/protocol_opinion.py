@@ -21,7 +21,8 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
     listed = (rule.mapping() for section in ("rules", "system_rules") for rule in top[section].items())
     in_rules = any(name in rule for rule in listed for name in ("unless_calm", "loose"))
     has_ambiguous = "ambiguous" in top or in_rules
-    has_plain = any("unless_very_calm" in rule.mapping() for rule in top["rules"].items())
+    has_calmest = any("unless_calmest" in rule.mapping() for rule in top["rules"].items())
+    has_plain = has_calmest or any("unless_very_calm" in rule.mapping() for rule in top["rules"].items())
     if SECOND_OPINION not in top:
         if has_ambiguous or has_plain:
             section = top["ambiguous" if "ambiguous" in top else "rules"]
@@ -30,9 +31,9 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
     key = top[SECOND_OPINION]
     if_ambiguous = ("above_ambiguous", "above_ambiguous_story") if has_ambiguous else ()
     if_plain = ("above_plain", "above_plain_story") if has_plain else ()
-    fields = key.fields(
-        "model", "sha256", "above", *if_ambiguous, *if_plain, optional=("above_unnamed", "above_sentence")
-    )
+    if_calmest = ("above_calmest",) if has_calmest else ()
+    needed_keys = ("model", "sha256", "above", *if_ambiguous, *if_plain, *if_calmest)
+    fields = key.fields(*needed_keys, optional=("above_unnamed", "above_sentence"))
     needed = {SECOND_OPINION: Effect.REVIEW}
     if has_ambiguous:
         needed |= {AMBIGUOUS: Effect.REVIEW, AMBIGUOUS_SHOWN: Effect.NOTE}
@@ -57,6 +58,7 @@ def second_opinion(top: Mapping[str, Key], rules: Mapping[str, Rule]) -> SecondO
         above_ambiguous_story=score("above_ambiguous_story"),
         above_plain=score("above_plain"),
         above_plain_story=score("above_plain_story"),
+        above_calmest=score("above_calmest") if "above_calmest" in fields else None,
         above_unnamed=score("above_unnamed") if "above_unnamed" in fields else None,
         above_sentence=asked.score_of(fields["above_sentence"].number(above, 100))
         if "above_sentence" in fields

@@ -186,6 +186,7 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
             "yields",
             "unless_calm",
             "unless_very_calm",
+            "unless_calmest",
             "loose",
             *_LANGUAGES,
         ),
@@ -200,20 +201,27 @@ def _rules(top: Mapping[str, Key], phrases: _Phrases) -> dict[str, Rule]:
             if rule.id in rules:
                 raise key.fault(f"the rule id {rule.id!r} is used twice")
             rules[rule.id] = rule
-            if rule.unless_calm and rule.effect is not Effect.REVIEW:
-                raise fields["unless_calm"].fault("is only for rules with the effect review")
-            if rule.unless_very_calm and (rule.unless_calm or rule.effect not in (Effect.UNSAFE, Effect.REVIEW)):
-                raise fields["unless_very_calm"].fault(
-                    "is only for rules with the effect unsafe or review, beside no unless_calm"
-                )
-            if rule.unless_calm and section == "system_rules" and rule.id != UNEXPLAINED:
-                raise fields["unless_calm"].fault(f"is, of the system rules, only for {UNEXPLAINED}")
+            _check_unless(section, fields, rule)
             if section == "rules":
                 _rule_phrases(key, fields, rule, phrases)
     for wanted in SYSTEM_RULES:
         if wanted not in rules:
             raise top["system_rules"].fault(f"the rule {wanted!r} is missing")
     return rules
+
+
+def _check_unless(section: str, fields: Mapping[str, Key], rule: Rule) -> None:
+    """Refuse a rule that counts unless it sounds calm where that cannot be meant."""
+    if rule.unless_calm and rule.effect is not Effect.REVIEW:
+        raise fields["unless_calm"].fault("is only for rules with the effect review")
+    if rule.unless_very_calm and (rule.unless_calm or rule.effect not in (Effect.UNSAFE, Effect.REVIEW)):
+        raise fields["unless_very_calm"].fault(
+            "is only for rules with the effect unsafe or review, beside no unless_calm"
+        )
+    if rule.unless_calmest and (rule.unless_very_calm or rule.effect is not Effect.UNSAFE):
+        raise fields["unless_calmest"].fault("is only for rules with the effect unsafe, beside no unless_very_calm")
+    if rule.unless_calm and section == "system_rules" and rule.id != UNEXPLAINED:
+        raise fields["unless_calm"].fault(f"is, of the system rules, only for {UNEXPLAINED}")
 
 
 def _rule_phrases(key: Key, fields: Mapping[str, Key], rule: Rule, phrases: _Phrases) -> None:
@@ -248,6 +256,7 @@ def _rule(fields: Mapping[str, Key]) -> Rule:
         yields=read("yields", Key.flag, otherwise=False),
         unless_calm=read("unless_calm", Key.flag, otherwise=False),
         unless_very_calm=read("unless_very_calm", Key.flag, otherwise=False),
+        unless_calmest=read("unless_calmest", Key.flag, otherwise=False),
         call_type_only=read("call_type_only", Key.flag, otherwise=False),
         alone=read("alone", Key.flag, otherwise=False),
     )

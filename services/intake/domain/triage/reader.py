@@ -57,6 +57,8 @@ class Finding(NamedTuple):
     """What the sentence tells around it, denials left out, when it is told in nothing but ambiguous words."""
     plainly_in: tuple[Token, ...] = ()
     """The same, when it is told plainly, in everyday words, and its rule counts unless all sounds very calm."""
+    is_strange: bool = False
+    """Some word of `ambiguous_in` is in no list."""
 
 
 class _Told(Enum):
@@ -153,7 +155,7 @@ class _Reader:
             garbled=self._is_garbled(known),
             unexplained=tuple(self._strange(unexplained)),
             unexplained_harmless=tuple(self.quote(*span) for span in harmless),
-            story=tuple(token for at, token in enumerate(self.tokens) if not self.denied.covers_word(at)),
+            story=tuple(self._story()),
         )
 
     def _weighty(self, match: Match) -> Match:
@@ -193,24 +195,38 @@ class _Reader:
         return told if len(told) >= _FEWEST_AROUND else ()
 
     def _strange(self, unexplained: Sequence[Span]) -> Iterator[Finding]:
-        """Yield what nobody explains; told in everyday words, what is told around it may say what it means."""
-        few = len(unexplained) <= _MOST_AMBIGUOUS
+        """Yield what nobody explains; what is told around it may say what it means, but of strange words in a quote."""
+        few, said = len(unexplained) <= _MOST_AMBIGUOUS, set(self._said())
         for span in unexplained:
-            around = self._told_around(span) if few and self._is_everyday(span) else ()
-            yield Finding(UNEXPLAINED, self.quote(*span), around)
+            is_open = few and (span not in said or self._is_everyday(span))
+            around = self._told_around(span) if is_open else ()
+            yield Finding(UNEXPLAINED, self.quote(*span), around, is_strange=not self._are_known(around))
+
+    def _story(self) -> Iterator[Token]:
+        """Yield what is told besides denials; a sentence that begins with one begins behind it."""
+        is_new = False
+        for at, token in enumerate(self.tokens):
+            is_new |= token.before is Break.HARD
+            if not self.denied.covers_word(at):
+                yield token._replace(before=Break.HARD) if is_new else token
+                is_new = False
 
     def _told(self, match: Match, rule: Rule) -> _Told:
         is_loose = self.found.owner(match).loose
         if not is_loose and rule.effect is Effect.UNSAFE and self.ambiguous.covers(match):
             return _Told.AMBIGUOUSLY
-        if not (is_loose or rule.unless_very_calm) or not self._is_everyday(Span(match.first, match.last)):
+        if not (is_loose or rule.unless_very_calm or rule.unless_calmest) or not self._is_everyday(
+            Span(match.first, match.last)
+        ):
             return _Told.FOR_GOOD
         return _Told.AMBIGUOUSLY if is_loose else _Told.PLAINLY
 
     def _is_everyday(self, span: Span) -> bool:
         """Tell whether all of it is spelled as listed: a misspelled word may be meant otherwise."""
-        words = (token.word for token in self.tokens[span.first : span.last + 1])
-        return all(_is_number(word) or self.protocol.lexicon.knows(word) for word in words)
+        return self._are_known(self.tokens[span.first : span.last + 1])
+
+    def _are_known(self, tokens: Iterable[Token]) -> bool:
+        return all(_is_number(token.word) or self.protocol.lexicon.knows(token.word) for token in tokens)
 
     def _findings(self) -> Iterator[tuple[str, Span, _Told]]:
         """Yield what each rule finds, where, and whether what is told around it has to say what is meant."""

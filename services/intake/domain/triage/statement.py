@@ -1,6 +1,6 @@
 """One statement about a call, a report or a later message: what its code, its words and its answers say."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -22,7 +22,7 @@ from services.intake.domain.triage.protocol import (
     normal_code,
 )
 from services.intake.domain.triage.reader import Finding, People, Reading, Words, read
-from services.intake.domain.triage.text import fold, foreign_share
+from services.intake.domain.triage.text import Token, fold, foreign_share
 
 _KNOWN_TO_EACH_OTHER: Final = frozenset(
     {"neighbor", "roommate", "family", "landlord_tenant", "coworker", "customer", "peer"}
@@ -137,7 +137,7 @@ class StatementReader:
                 self._speak(finding.rule, name, finding.words)
         if name == "narrative":
             self.heard = self._listened(reading, open_)
-        self._add_as_it_sounds(open_)
+        self._add_as_it_sounds(open_, reading.story)
         self.case.signals |= reading.signals
         for age, words in reading.caller_ages:
             if age < self.protocol.limits.adult_age:
@@ -173,23 +173,40 @@ class StatementReader:
             self._speak("garbled_text", "narrative")
         if not self.told and not self.statement.linked:
             for found in reading.unexplained:
-                rule = UNEXPLAINED_SHOWN if self._sounds_calm(found) else UNEXPLAINED
+                rule = UNEXPLAINED_SHOWN if self._sounds_calm(found, reading.story) else UNEXPLAINED
                 self._speak(rule, "narrative", found.words)
             for words in reading.unexplained_harmless:
                 self._speak(UNEXPLAINED_SHOWN, "narrative", words)
 
-    def _sounds_calm(self, found: Finding) -> bool:
+    def _sounds_calm(self, found: Finding, story: Sequence[Token]) -> bool:
         is_asked = self.protocol.rules[found.rule].unless_calm and found.ambiguous_in
-        return bool(is_asked) and self._meant(found) == AMBIGUOUS_SHOWN
+        if not is_asked or self._meant(found) != AMBIGUOUS_SHOWN:
+            return False
+        return not found.is_strange or self._is_calmest(found, story)
 
     def _meant(self, found: Finding) -> str | None:
         """Return the rule that says what is ambiguous in `found`, or None: it counts in full, as it does with nobody to ask."""
         asked, heard = self.protocol.second_opinion, self.heard
         return None if asked is None or heard is None else asked.meant(found.ambiguous_in, heard.score)
 
-    def _finds_harmless(self, found: Finding) -> bool:
+    def _finds_harmless(self, found: Finding, story: Sequence[Token]) -> bool:
+        """Tell whether what is told plainly sounds calm enough to be set aside, as far as its rule lets it."""
         asked, heard = self.protocol.second_opinion, self.heard
-        return asked is not None and heard is not None and asked.finds_harmless(found.plainly_in, heard.score)
+        if asked is None or heard is None or not asked.finds_harmless(found.plainly_in, heard.score):
+            return False
+        if not self.protocol.rules[found.rule].unless_calmest:
+            return True
+        told = [token.word for token in story if found.words.start <= token.start < found.words.end]
+        return asked.opinion.knows(told) and self._is_calmest(found, story)
+
+    def _is_calmest(self, found: Finding, story: Sequence[Token]) -> bool:
+        """Tell whether the sentence in which it stands, and the story around that, are among the calmest."""
+        asked, heard = self.protocol.second_opinion, self.heard
+        return (
+            asked is not None
+            and heard is not None
+            and asked.are_calmest(heard.at(story, found.words.start), heard.score)
+        )
 
     def _left_open(self, name: str, reading: Reading) -> tuple[Finding, ...]:
         """Return what counts by how it sounds.
@@ -228,14 +245,14 @@ class StatementReader:
         words = f" {fold(text)} "
         return any(words in account for account in self.case.accounts)
 
-    def _add_as_it_sounds(self, open_: Iterable[Finding]) -> None:
+    def _add_as_it_sounds(self, open_: Iterable[Finding], story: Sequence[Token]) -> None:
         """Add what is told openly, each by how its sentence sounds, and the story around it.
 
         What is told plainly is only shown where both sound very calm. Where nothing is told plainly, ambiguous words
         count in full where their sentence sounds unfit, are only shown where both sound calm, and a person reads the
         others.
         """
-        in_full = [found for found in open_ if found.plainly_in and not self._finds_harmless(found)]
+        in_full = [found for found in open_ if found.plainly_in and not self._finds_harmless(found, story)]
         is_disqualified = any(self._is_hazard(found) for found in in_full)
         for found in open_:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
