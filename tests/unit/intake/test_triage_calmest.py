@@ -1,7 +1,8 @@
 """What some rules find plainly is set aside only in the calmest of sentences and stories, where they stand."""
 
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 
@@ -13,6 +14,8 @@ from services.intake.domain.triage.protocol_parse import parse_protocol
 from services.intake.domain.triage.reader import read
 from tests.unit.intake.evidence import PROTOCOL, QUARREL, decided, evidence, in_short, rules, said
 
+TOLD_POLITELY: Final = Path(__file__).parent / "told_politely.txt"
+"""Calls, one a line: a calm dispute in which one dry sentence says outright that somebody does or holds what is dangerous."""
 HOSTAGES = "The tenants say they are hostages of the board, whose new rules about mailboxes take three pages."
 PISTOLS = "The candy shop sells chocolate pistols to children and a mother wants them out of the window."
 SOFA = "The couch of the new tenant is blocking the hall and the owner wants it moved by Sunday."
@@ -70,6 +73,12 @@ def test_a_very_calm_story_alone_is_not_enough() -> None:
 def test_a_danger_told_politely_is_none_of_them(told: str) -> None:
     for around in (told, f"{CALM} {told}", f"{told} {CALM} {CALM}"):
         assert decided(said(f"{QUARREL} {around}")).verdict is not Verdict.SAFE
+
+
+def test_no_danger_told_outright_in_a_polite_call_is_safe() -> None:
+    calls = TOLD_POLITELY.read_text(encoding="utf-8").splitlines()
+    assert len(calls) >= 400
+    assert [told for told in calls if decided(said(told)).verdict is Verdict.SAFE] == []
 
 
 def test_a_word_whose_meaning_the_listener_does_not_know_counts_in_full() -> None:

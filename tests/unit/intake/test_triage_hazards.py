@@ -15,6 +15,7 @@ HAZARDS = [
     ("He picked up a brick.", "weapon", "They argue about a brick wall."),
     ("Trae un machete.", "weapon", "No trae machete."),
     ("Sacó un desarmador.", "weapon", "No traen armas."),
+    ("One volunteer is beating another with a golf club.", "weapon", "They argue about a golf club."),
     ("Lo plomearon.", "weapon", "El plomero ya se fue."),
     ("He keeps reaching for his waistband.", "weapon_possible", "Nobody has anything in their hands."),
     ("S1 said wait right here and went to his trunk.", "weapon_possible", "S1 went home, calm."),

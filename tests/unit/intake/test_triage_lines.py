@@ -33,6 +33,7 @@ def without_breaks(text: str) -> str:
         ("he... has… it.", "he    has  it."),
         ("One. Two? [3]", "One. Two? [3]"),
         ("[14:22] He left", "        He left"),
+        ("Mr. A hit Sra. Ruiz, MRS. b. Dr. 5", "Mr  A hit Sra  Ruiz, MRS  b. Dr. 5"),
     ],
 )
 def test_what_may_be_no_end_of_a_sentence_is_blank_and_every_other_character_stays_in_its_place(

@@ -17,6 +17,7 @@ ONLY_THIS_RULE: Final = {
     "weapon_possible": "He keeps reaching for his waistband.",
     "weapon_access": "He is a hunter.",
     "violence_now": "He punched her.",
+    "attacked_with": "El dueño está disparando hacia la casa.",
     "violence_imminent": "They are chest to chest.",
     "aggression": "He is pounding on the door.",
     "restraint": "No la deja salir.",

@@ -9,9 +9,13 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 _STAMP: Final = r"[\[(<][^\[\]()<>\n]{0,40}\d[^\[\]()<>\n]{0,40}[\])>]|\d{1,2}:\d\d(?::\d\d)?\b"
-_MAY_RUN_ON: Final = re.compile(rf"[\n\r\u2028\u2029\u2026]|\.\.|\A[ \t]*(?:{_STAMP})")
+_TITLES: Final = ("mr", "mrs", "ms", "dr", "sr", "sra", "srta")
+_TITLE: Final = r"\.(?:" + "|".join(rf"(?<=\b{title}\.)" for title in _TITLES) + r")(?=[ \t]+[^\W\d_])"
+"""The dot behind a title, before a name."""
+_BREAK_ALONE: Final = r"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])"
+_MAY_RUN_ON: Final = re.compile(rf"[\n\r\u2028\u2029\u2026]|\.\.|\A[ \t]*(?:{_STAMP})|{_TITLE}", re.IGNORECASE)
 _RUN_ON: Final = re.compile(
-    rf"(?<![\n\r\u2028\u2029])(?:\r\n|[\n\r\u2028\u2029])(?![\n\r\u2028\u2029])(?:[ \t]*(?:{_STAMP}))?|\A[ \t]*(?:{_STAMP})|\.{{2,}}|\u2026"
+    rf"{_BREAK_ALONE}(?:[ \t]*(?:{_STAMP}))?|\A[ \t]*(?:{_STAMP})|\.{{2,}}|\u2026|{_TITLE}", re.IGNORECASE
 )
 _NARROWEST: Final = 40
 """No software wraps at fewer letters; remarks of their own are often as short."""
@@ -50,7 +54,7 @@ class _Value(NamedTuple):
 
 
 def run_on(text: str) -> str:
-    """Return `text` without what may be no end of a sentence: a line break alone, dots in a row, a line's stamp.
+    """Return `text` without what may be no end of a sentence: a line break alone, dots in a row, a line's stamp, a title's dot.
 
     Software that wraps lines puts a break anywhere, and whoever types in haste puts dots between words.
     """
