@@ -130,9 +130,11 @@ def test_a_sentence_that_nobody_explains_may_hold_a_strange_word_where_it_is_amo
         assert UNEXPLAINED in rules(under(f"{QUARREL} {EGG}", **{**calm, number: -50}), Effect.REVIEW)
 
 
-def test_strange_words_in_a_quote_are_for_a_person() -> None:
+def test_strange_words_in_a_quote_are_for_a_person_however_calm_all_sounds() -> None:
     told = f'{QUARREL} {CALM} He said "flurbs by morning" to the florist and walked home for lunch.'
-    assert UNEXPLAINED in rules(decided(said(told)), Effect.REVIEW)
+    lax = ("above", "above_sentence", "above_ambiguous", "above_ambiguous_story", "above_plain_story", "above_calmest")
+    assert UNEXPLAINED in rules(under(told, **dict.fromkeys(lax, 50.0)), Effect.REVIEW)
+    assert UNEXPLAINED not in rules(under(told.replace("flurbs", "flour"), **dict.fromkeys(lax, 50.0)), Effect.REVIEW)
 
 
 def test_a_sentence_that_begins_with_a_denial_does_not_run_on_from_the_one_before_it() -> None:

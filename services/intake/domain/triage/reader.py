@@ -215,9 +215,8 @@ class _Reader:
         is_loose = self.found.owner(match).loose
         if not is_loose and rule.effect is Effect.UNSAFE and self.ambiguous.covers(match):
             return _Told.AMBIGUOUSLY
-        if not (is_loose or rule.unless_very_calm or rule.unless_calmest) or not self._is_everyday(
-            Span(match.first, match.last)
-        ):
+        is_open = is_loose or rule.unless_very_calm or rule.unless_calmest
+        if not is_open or not self._is_everyday(Span(match.first, match.last)):
             return _Told.FOR_GOOD
         return _Told.AMBIGUOUSLY if is_loose else _Told.PLAINLY
 
