@@ -196,7 +196,8 @@ class _Reader:
 
     def _strange(self, unexplained: Sequence[Span]) -> Iterator[Finding]:
         """Yield what nobody explains; what is told around it may say what it means, but of strange words in a quote."""
-        few, said = len(unexplained) <= _MOST_AMBIGUOUS, set(self._said())
+        few = len(unexplained) <= _MOST_AMBIGUOUS
+        said = set(self._said()) if unexplained and few else set()
         for span in unexplained:
             is_open = few and (span not in said or self._is_everyday(span))
             around = self._told_around(span) if is_open else ()

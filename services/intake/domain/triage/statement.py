@@ -192,12 +192,13 @@ class StatementReader:
     def _finds_harmless(self, found: Finding, story: Sequence[Token]) -> bool:
         """Tell whether what is told plainly sounds calm enough to be set aside, as far as its rule lets it."""
         asked, heard = self.protocol.second_opinion, self.heard
-        if asked is None or heard is None or not asked.finds_harmless(found.plainly_in, heard.score):
+        if asked is None or heard is None:
             return False
-        if not self.protocol.rules[found.rule].unless_calmest:
-            return True
-        told = [token.word for token in story if found.words.start <= token.start < found.words.end]
-        return asked.opinion.knows(told) and self._is_calmest(found, story)
+        if self.protocol.rules[found.rule].unless_calmest:  # what costs nothing first
+            told = [token.word for token in story if found.words.start <= token.start < found.words.end]
+            if not (self._is_calmest(found, story) and asked.opinion.knows(told)):
+                return False
+        return asked.finds_harmless(found.plainly_in, heard.score)
 
     def _is_calmest(self, found: Finding, story: Sequence[Token]) -> bool:
         """Tell whether the sentence in which it stands, and the story around that, are among the calmest."""
@@ -252,14 +253,15 @@ class StatementReader:
         count in full where their sentence sounds unfit, are only shown where both sound calm, and a person reads the
         others.
         """
-        in_full = [found for found in open_ if found.plainly_in and not self._finds_harmless(found, story)]
-        is_disqualified = any(self._is_hazard(found) for found in in_full)
+        plainly = [found for found in open_ if found.plainly_in]
+        is_disqualified = any(self._is_hazard(found) and not self._finds_harmless(found, story) for found in plainly)
         for found in open_:
             reason = quoting(self.protocol.rules[found.rule], self._source("narrative"), found.words)
-            if is_disqualified or found in in_full:
+            if is_disqualified:
                 milder = None  # it counts in full
             elif found.plainly_in:
-                milder = PLAIN_SHOWN
+                is_shown = self._is_hazard(found) or self._finds_harmless(found, story)
+                milder = PLAIN_SHOWN if is_shown else None
             else:
                 milder = self._meant(found)
             if milder is not None:
