@@ -31,9 +31,7 @@ def under(told: str, **numbers: float) -> Decision:
     return decide(evidence(said(told)), replace(PROTOCOL, second_opinion=asked._replace(**changed)), PlanRules())
 
 
-@pytest.mark.parametrize(
-    ("told", "rule"), [(HOSTAGES, "restraint"), (PISTOLS, "weapon"), (SOFA, "restraint"), (DANCE, "aggression")]
-)
+@pytest.mark.parametrize(("told", "rule"), [(HOSTAGES, "restraint"), (SOFA, "restraint"), (DANCE, "aggression")])
 def test_in_the_calmest_sentence_of_a_very_calm_story_it_is_only_shown(told: str, rule: str) -> None:
     decision = decided(said(f"{QUARREL} {told}"))
     assert decision.verdict is Verdict.SAFE
@@ -81,16 +79,32 @@ def test_no_danger_told_outright_in_a_polite_call_is_safe() -> None:
     assert [told for told in calls if decided(said(told)).verdict is Verdict.SAFE] == []
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        PISTOLS,
+        'RP asked re guns: "his shotguns in the hall closet like always, he hunts quail".',
+        "He keeps the rifle behind the pantry door, where the deer calendar hangs.",
+    ],
+)
+def test_no_weapon_is_set_aside_so_however_calmly_it_is_named(told: str) -> None:
+    """A shotgun in the closet during a quarrel was, in the calmest of words."""
+    call = f"Utilities split. Wordy, no touching, no threats. {told} {CALM}"
+    assert "weapon" in rules(under(call, above_calmest=0.4, above_plain=0.4, above_plain_story=0.4), Effect.UNSAFE)
+
+
 def test_a_word_whose_meaning_the_listener_does_not_know_counts_in_full() -> None:
-    """ "Lo plomearon" (they shot him), run on behind a calm sentence: it heard only the calm."""
-    told = "Bandmates disagree over who owns the van, at rehearsal space, talking Lo plomearon."
-    assert "weapon" in rules(decided(said(told)), Effect.UNSAFE)
-    assert read(told, PROTOCOL).findings[0].plainly_in != ()
+    """It only hears that the words around are calm."""
+    asked = PROTOCOL.second_opinion
+    assert asked is not None
+    assert asked.opinion.knows(["hostages", "3rd"])
+    assert not asked.opinion.knows(["hostages", "plomearon"])
 
 
 def test_a_misspelled_word_and_one_in_few_words_count_in_full() -> None:
-    for told in (PISTOLS.replace("pistols", "pistolls"), "Chocolate pistols again."):
-        assert "weapon" in rules(decided(said(f"{QUARREL} {SOFA} {told}")), Effect.UNSAFE)
+    for told in (HOSTAGES.replace("hostages", "hostagges"), "Held hostage again."):
+        found = [one for one in read(f"{QUARREL} {told}", PROTOCOL).findings if one.rule == "restraint"]
+        assert all(one.plainly_in == () for one in found)
 
 
 def test_what_is_told_later_in_a_label_or_of_another_call_counts_as_it_says() -> None:
@@ -105,9 +119,9 @@ def test_beside_a_danger_that_counts_nothing_is_set_aside() -> None:
 
 
 def test_only_these_rules_are_set_aside_so() -> None:
-    """No threat, no extortion, nothing of couples, of the helpless, of despair, of illness, of fire."""
+    """No weapon, no threat, no extortion, nothing of couples, of the helpless, of despair, of illness, of fire."""
     assert {rule.id for rule in PROTOCOL.rules.values() if rule.unless_calmest} == {
-        "weapon", "violence_now", "restraint", "aggression", "vehicle_weapon", "crime_in_progress",
+        "violence_now", "restraint", "aggression", "vehicle_weapon", "crime_in_progress",
     }  # fmt: skip
 
 
